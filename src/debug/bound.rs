@@ -164,6 +164,22 @@ pub(super) fn left(store: StoreRef<'_>, goes_on: Option<usize>) -> Vec<usize> {
     left
 }
 
+/// The frame that the one of this id returns to, by its id; none if that is the host.
+pub(super) fn next_out(store: StoreRef<'_>, id: usize) -> Option<usize> {
+    let (mut found, mut next) = (false, None);
+    store.walk_frames(|frame| {
+        let Some(func) = frame.module.info().defined(frame.func) else { return ControlFlow::Continue(()) };
+        let own = store.frame_id(frame.slot, func, frame.fp);
+        if found {
+            next = (!frame.host_boundary_before).then_some(own);
+            return ControlFlow::Break(());
+        }
+        found = own == id;
+        ControlFlow::Continue(())
+    });
+    next
+}
+
 /// What is in a local of a live frame: its type, and its bits.
 pub(super) fn local_of(store: StoreRef<'_>, id: usize, local: LocalIndex) -> Option<(crate::base::ValType, [u64; 2])> {
     let mut value = None;

@@ -102,6 +102,7 @@ impl State {
             && !self.stepping.is_always()
             && self.stepping.is_idle(&self.layers)
             && self.marks.is_empty()
+            && self.callers.is_empty()
             && !self.watch.is_awake()
             && !store.registry().has_pause_to_end()
     }
@@ -139,15 +140,34 @@ impl State {
         if self.asking {
             return Ok(Next::Done(Answer::GoOn));
         }
+        if !self.callers.is_empty() {
+            let room = self.spare.pop();
+            at.inside = self.callers.arrived(&mut self.breakpoints, &mut self.layers, store, at.info, room)?;
+            if at.inside.is_some() {
+                at.told_inside = true;
+                self.was_told(store, at);
+            }
+        }
         if self.watch.is_awake() {
-            let watched = self.watch.arrived(&mut self.breakpoints, &mut self.layers, store, at.info)?;
+            let inside = at.inside.as_deref();
+            let watched = self.watch.arrived(&mut self.breakpoints, &mut self.layers, store, at.info, inside)?;
             if !watched.is_empty() {
+                show(store, at);
                 return Ok(self.tell_watched(at, watched));
             }
         }
-        match self.is_due(store, at, None)? {
-            Due::Yes => return Ok(self.tell()),
-            Due::Ask => return Ok(Next::Ask),
+        let inside = at.inside.take();
+        let due = self.is_due(store, at, inside.as_deref())?;
+        at.inside = inside;
+        match due {
+            Due::Yes => {
+                show(store, at);
+                return Ok(self.tell());
+            }
+            Due::Ask => {
+                show(store, at);
+                return Ok(Next::Ask);
+            }
             Due::No => {}
         }
         self.stepping.forget_ended(&mut self.layers, store)?;
@@ -242,6 +262,9 @@ impl State {
         // Shown inside the region, or changed by the callback.
         if let Some(mut inside) = store.take_virtual() {
             inside.take_back(store);
+            if !inside.stands_at(at.info) {
+                return self.leave_frames(store, at, action, inside).map(Next::Done);
+            }
             // The callback may have had it jump.
             at.wasm = inside.wasm();
             at.inside = Some(inside);
@@ -539,6 +562,33 @@ impl State {
         Ok(Answer::Replace(Box::new(with)))
     }
 
+    /// The callback has had frames be left, for one further out, which goes on in resume code.
+    #[cold]
+    #[inline(never)]
+    fn leave_frames(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        at: &Place<'_>,
+        action: &Action,
+        inside: Box<VirtualFrame>,
+    ) -> Result<Answer> {
+        let info = inside.stop(at.info);
+        self.watch.left_for(&mut self.breakpoints, &mut self.layers, store, &info)?;
+        self.watch.stand(store, &info, info.wasm, Some(&*inside));
+        let mut with = inside.replace(store)?;
+        if let Some(access) = &at.access {
+            with.fuel = access.fuel;
+        }
+        // From here on the frames are those that stay.
+        store.set_virtual(inside);
+        self.stepping.start(&mut self.layers, store, action, &info, info.wasm)?;
+        self.breakpoints.arm_also(store, info.slot, with.slot, info.func)?;
+        self.marks.arm_also(store, info.slot, with.slot, info.func)?;
+        self.watch.code_registered(store)?;
+        self.stepping.frame_replaced(&mut self.layers, store, with.slot, info.func)?;
+        Ok(Answer::Replace(Box::new(with)))
+    }
+
     /// Keeps the room for the next.
     #[inline]
     fn keep(&mut self, room: Room) {
@@ -559,6 +609,15 @@ impl State {
         self.stepping.pause();
         self.watch.trapped();
         Ok(())
+    }
+}
+
+/// Has the event show what is known of the frame, if anything is.
+#[inline]
+fn show(store: &mut StoreMut<'_>, at: &mut Place<'_>) {
+    if let Some(mut inside) = at.inside.take() {
+        inside.pay(store);
+        store.set_virtual(inside);
     }
 }
 

@@ -38,6 +38,7 @@ mod breaking;
 mod breakpoint;
 mod breakpoint_id;
 mod breakpoints;
+mod callers;
 mod condition;
 mod core_dump;
 mod course;
@@ -74,6 +75,7 @@ use crate::runtime::{
 };
 use breakpoint_id::Hits;
 use breakpoints::{Asked, Breakpoints, Plain};
+use callers::Callers;
 use course::{Next, Place};
 use coverage::Marks;
 use layers::Layers;
@@ -106,6 +108,7 @@ struct State {
     stepping: Stepping,
     marks: Marks,
     watch: Watch,
+    callers: Callers,
     exceptions: ExceptionStops,
     events: Events,
     /// Whether the host is told of an event of that set: what runs within that is not told of.
@@ -276,10 +279,16 @@ impl EventSink for Core {
             Event::Calling(called) => self.announce(told, Events::HOST_CALL, || Reason::HostCall((*called).clone())),
             Event::Called(called) => self.announce(told, Events::HOST_RETURN, || Reason::HostReturn((*called).clone())),
             Event::Entering { within_call } => told
-                .with(|state, store| state.watch.entering(&mut state.breakpoints, store, *within_call))
+                .with(|state, store| {
+                    state.callers.look(&mut state.breakpoints, &mut state.layers, store)?;
+                    state.watch.entering(&mut state.breakpoints, store, *within_call)
+                })
                 .map(|()| Answer::GoOn),
             Event::Returning => told
-                .with(|state, store| state.watch.returning(&mut state.breakpoints, &mut state.layers, store))
+                .with(|state, store| {
+                    state.callers.look(&mut state.breakpoints, &mut state.layers, store)?;
+                    state.watch.returning(&mut state.breakpoints, &mut state.layers, store)
+                })
                 .map(|()| Answer::GoOn),
         }
     }
@@ -419,6 +428,7 @@ impl Core {
         told.with(|state, store| {
             state.watch.refresh(store.as_store())?;
             state.watch.trap_told(&mut state.breakpoints, store)?;
+            state.callers.left(&mut state.breakpoints, &mut state.layers, store, None)?;
             state.stepping.cancel(&mut state.layers, store)
         })
     }
@@ -434,6 +444,7 @@ impl Core {
             }
             _ => {
                 state.watch.thrown(&mut state.breakpoints, &mut state.layers, store, caught)?;
+                state.callers.left(&mut state.breakpoints, &mut state.layers, store, caught)?;
                 state.stepping.thrown(&mut state.layers, store, caught).map(|()| false)
             }
         })?;
@@ -448,6 +459,7 @@ impl Core {
                 return Err(Trap::new(message).into());
             }
             state.watch.thrown(&mut state.breakpoints, &mut state.layers, store, caught)?;
+            state.callers.left(&mut state.breakpoints, &mut state.layers, store, caught)?;
             state.stepping.start_in_call(&mut state.layers, store, &action)?;
             state.stepping.thrown(&mut state.layers, store, caught)
         })

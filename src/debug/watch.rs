@@ -624,7 +624,8 @@ impl Watch {
         !self.entries.is_empty() || self.everywhere
     }
 
-    /// What is to be told where the guest arrives at a stop point; it is counted.
+    /// What is to be told where the guest arrives at a stop point; it is counted. `inside` is its frame, where that is
+    /// not what the guest has there.
     #[inline(never)]
     pub(super) fn arrived(
         &mut self,
@@ -632,6 +633,7 @@ impl Watch {
         layers: &mut Layers,
         store: &mut StoreMut<'_>,
         at: &StopInfo,
+        inside: Option<&VirtualFrame>,
     ) -> Result<Vec<WatchHit>> {
         let mut hits = Vec::new();
         let id = || store.as_store().frame_id(at.slot, at.func, at.fp);
@@ -679,7 +681,7 @@ impl Watch {
         }
         self.count(&hits);
         if self.is_bound() {
-            hits.extend(self.in_frames(breakpoints, store, at, at.wasm, None)?.0);
+            hits.extend(self.in_frames(breakpoints, store, at, at.wasm, inside)?.0);
         }
         Ok(hits)
     }

@@ -51,6 +51,8 @@ impl Store {
             watched: false,
             values_watched: false,
             calls_told: false,
+            callers_changed: false,
+            changed: Vec::new(),
             memory_watch: None,
             engine: engine.near(),
             stack_floor: 0,
