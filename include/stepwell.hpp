@@ -4326,6 +4326,9 @@ public:
   }
   /// Whether it called the host, which called the next inner frame.
   bool called_through_host() const { return check(), stepwell_frame_called_through_host(frame_); }
+  /// Whether it runs in production code, for it was entered before the debugger was attached. What is in its locals and operands is
+  /// not known: whoever asks gets an error. Nor is its instance, where the store has several of its module.
+  bool is_production() const { return check(), stepwell_frame_is_production(frame_); }
   Module module() const {
     wasm_module_t *module = stepwell_frame_module(frame_);
     if (!module) over();
@@ -4342,7 +4345,9 @@ public:
   std::optional<Val> local(std::size_t index) const {
     check();
     wasm_val_t val = wasm_val_t();
-    return stepwell_frame_local(frame_, index, &val) ? std::optional<Val>(Val(store_, val)) : std::nullopt;
+    if (stepwell_frame_local(frame_, index, &val)) return Val(store_, val);
+    if (is_production()) over();
+    return std::nullopt;
   }
   std::vector<Val> locals() const { return all(stepwell_frame_locals, local_count()); }
   /// A local's name, if the module says one.
@@ -4351,7 +4356,12 @@ public:
     return detail::optional_name(stepwell_frame_local_name, frame_, index);
   }
   /// How many operands are on its stack. In a caller, the call's arguments are still counted.
-  std::size_t operand_count() const { return check(), stepwell_frame_operand_count(frame_); }
+  std::size_t operand_count() const {
+    check();
+    const std::size_t count = stepwell_frame_operand_count(frame_);
+    if (count == 0 && is_production()) over();
+    return count;
+  }
   /// All operands, the bottom of the stack first.
   std::vector<Val> operands() const { return all(stepwell_frame_operands, operand_count()); }
   /// Gives a local of the innermost frame another value, with which the guest goes on.
@@ -4410,6 +4420,7 @@ private:
     std::vector<Val> list;
     list.reserve(count);
     const std::size_t there = get(frame_, values.data(), count);
+    if (there == 0 && is_production()) over();
     for (std::size_t i = 0; i < count && i < there; i++) list.emplace_back(store_, values[i]);
     return list;
   }

@@ -309,10 +309,12 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Attaches a debugger to a store of an engine that is configured for debugging (`stepwell_config_debug_set`), while no
- * guest runs in it. From the next call on, the store runs debug code in a private copy of its own, and `callback` is
- * called at every stop, on the guest's thread. `finalizer(env)` runs when the debugger is gone, or when this fails; it
- * may be NULL.
+ * Attaches a debugger to a store of an engine that is configured for debugging (`stepwell_config_debug_set`). From the
+ * next call on, the store runs debug code in a private copy of its own, and `callback` is called at every stop, on the
+ * guest's thread. `finalizer(env)` runs when the debugger is gone, or when this fails; it may be NULL.
+ *
+ * Guests may be running, which have called the host function in which this is called. Their frames go on in production
+ * code until they return (`stepwell_frame_is_production`); what they call is debug code.
  *
  * Thread: one at a time per store.
  */
@@ -1235,12 +1237,24 @@ STEPWELL_API bool stepwell_frame_called_through_host(const stepwell_frame_t *fra
 STEPWELL_API own wasm_module_t *stepwell_frame_module(const stepwell_frame_t *frame);
 
 /**
- * The frame's instance, through which its globals, memories and tables are reached; NULL if the stop is over.
+ * The frame's instance, through which its globals, memories and tables are reached. NULL if the stop is over; and, with
+ * an error in `stepwell_last_error()`, for a frame that runs in production code, where the store has several instances
+ * of its module.
  *
  * Thread: inside callback only.
  */
 STEPWELL_API
 own wasm_instance_t *stepwell_frame_instance(const stepwell_frame_t *frame);
+
+/**
+ * Whether the frame runs in production code, for it was entered before the debugger was attached; it does so until it
+ * returns. Its function, its instruction and its source are known. What is in its locals and operands is not: whoever
+ * asks for that gets nothing, and an error in `stepwell_last_error()`. False if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_frame_is_production(const stepwell_frame_t *frame);
 
 /**
  * How many places the frame's instruction has in the source: as `stepwell_module_source_count`. 0 if the stop is over.
@@ -1268,7 +1282,8 @@ bool stepwell_frame_source(const stepwell_frame_t *frame,
 STEPWELL_API size_t stepwell_frame_local_count(const stepwell_frame_t *frame);
 
 /**
- * Writes the value of one local, parameters first, to `out`; false, and nothing written, beyond the last.
+ * Writes the value of one local, parameters first, to `out`; false, and nothing written, beyond the last, and in
+ * production code.
  *
  * Thread: inside callback only.
  */
@@ -1279,7 +1294,7 @@ bool stepwell_frame_local(const stepwell_frame_t *frame,
 
 /**
  * Writes the values of the function's locals, parameters first, to `out`, which has room for `capacity` of them: the
- * first ones, if there are more. Returns how many there are; 0 if the stop is over. What is written is the caller's:
+ * first ones, if there are more. Returns how many there are; 0 if the stop is over, and in production code. What is written is the caller's:
  * give each that may be a reference or a `v128` to `wasm_val_delete`. With a `capacity` of 0, `out` may be NULL.
  *
  * Thread: inside callback only.
@@ -1301,8 +1316,8 @@ const char *stepwell_frame_local_name(const stepwell_frame_t *frame,
                                       size_t *size_out);
 
 /**
- * How many operands are on the frame's stack; 0 if the stop is over. In a caller, the call's arguments are still
- * counted.
+ * How many operands are on the frame's stack; 0 if the stop is over, and in production code. In a caller, the call's
+ * arguments are still counted.
  *
  * Thread: inside callback only.
  */

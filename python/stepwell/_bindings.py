@@ -1036,6 +1036,7 @@ stepwell_frame_id = function("stepwell_frame_id", c_size_t, [POINTER(stepwell_fr
 stepwell_frame_called_through_host = function("stepwell_frame_called_through_host", c_bool, [POINTER(stepwell_frame_t)])
 stepwell_frame_module = function("stepwell_frame_module", POINTER(wasm_module_t), [POINTER(stepwell_frame_t)])
 stepwell_frame_instance = function("stepwell_frame_instance", POINTER(wasm_instance_t), [POINTER(stepwell_frame_t)])
+stepwell_frame_is_production = function("stepwell_frame_is_production", c_bool, [POINTER(stepwell_frame_t)])
 stepwell_frame_source_count = function("stepwell_frame_source_count", c_size_t, [POINTER(stepwell_frame_t)])
 stepwell_frame_source = function("stepwell_frame_source", c_bool, [POINTER(stepwell_frame_t), c_size_t, POINTER(stepwell_source_t)])
 stepwell_frame_local_count = function("stepwell_frame_local_count", c_size_t, [POINTER(stepwell_frame_t)])

@@ -1212,6 +1212,12 @@ class Frame(Unique):
         return bool(c.stepwell_frame_called_through_host(self._handle))
 
     @cached_property
+    def is_production(self) -> bool:
+        """Whether it runs in production code, for it was entered before the debugger was attached. What is in its locals and operands is
+        not known: to ask is an error. Nor is its instance, where the store has several of its module."""
+        return bool(c.stepwell_frame_is_production(self._handle))
+
+    @cached_property
     def module(self) -> Optional[Module]:
         """Its module; None for one that Python did not make."""
         handle = not_null(c.stepwell_frame_module(self._handle), "stepwell_frame_module")
@@ -1227,6 +1233,9 @@ class Frame(Unique):
         return Instance._of(self._stop.store, self.module, handle)
 
     def _values(self, getter: Any, count: int) -> List[Any]:
+        if self.is_production:
+            getter(self._handle, None, 0)
+            raise last_error("looking into a frame")
         return values_of(self._stop.store, lambda values: getter(self._handle, values, count), count)
 
     @cached_property

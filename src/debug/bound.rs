@@ -128,8 +128,10 @@ fn find(store: StoreRef<'_>, id: usize) -> Option<Found> {
                 ControlFlow::Continue(())
             }
             Some(found) => {
-                // One that stands at a stop waits for no call: the debugger's callback has made one.
-                found.caller = frame.after_call.then_some(Caller { id: own, module, func, call: frame.wasm });
+                // One that stands at a stop waits for no call: the debugger's callback has made one. And nobody sees one
+                // in production code go on.
+                let goes_on = frame.after_call && !frame.is_production();
+                found.caller = goes_on.then_some(Caller { id: own, module, func, call: frame.wasm });
                 ControlFlow::Break(())
             }
         }

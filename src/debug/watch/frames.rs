@@ -127,6 +127,8 @@ impl Watch {
         }
         let goes_on = caught.map(|Catcher { slot, func, fp, .. }| store.as_store().frame_id(slot, func, fp));
         let left = left(store.as_store(), goes_on);
+        // Where production code catches it, nobody is told.
+        let goes_on = goes_on.filter(|_| caught.is_some_and(|catcher| store.is_private(catcher.slot)));
         let mut due = false;
         self.end(breakpoints, store, |bound| {
             let ended = bound.leave(&left, goes_on);

@@ -19,12 +19,10 @@ pub(in crate::runtime) unsafe fn due(store: NonNull<StoreInner>) -> bool {
     // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
     unsafe {
         let at = store.as_ptr();
-        let (pc, fp) = ((*at).vm.exit_pc, (*at).vm.exit_fp);
         let goes_on = match catch_unwind(AssertUnwindSafe(|| may_go_on(store))) {
             Ok(goes_on) => goes_on,
             Err(payload) => return call::leave_with_panic(store, payload),
         };
-        ((*at).vm.exit_pc, (*at).vm.exit_fp) = (pc, fp);
         if (*at).registry.is_broken() {
             return call::leave_with_error(store, broken());
         }
@@ -34,6 +32,8 @@ pub(in crate::runtime) unsafe fn due(store: NonNull<StoreInner>) -> bool {
         if let Some(error) = (*at).deadline.take_refusal() {
             return call::leave_with_error(store, error);
         }
+        // Where it has been left now: a debugger may have been attached meanwhile.
+        let (pc, fp) = ((*at).vm.exit_pc, (*at).vm.exit_fp);
         trap::raise(store, TrapCode::Interrupt, pc, fp, PcKind::Return);
         false
     }

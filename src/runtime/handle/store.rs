@@ -195,6 +195,12 @@ macro_rules! store_methods {
                 Some(&inner.modules.of_slot(slot).module)
             }
 
+            /// Whether guests can be stopped in the code of a slot: not in production code, in which frames go on that
+            /// were live when the store was attached to.
+            pub fn is_private(&self, slot: CodeSlot) -> bool {
+                self.as_store().inner().registry.get(slot).is_some_and(|code| code.store.is_private())
+            }
+
             /// Its modules, in the order of their first instantiation.
             pub fn modules(&self) -> impl ExactSizeIterator<Item = &Module> {
                 self.as_store().inner().modules.iter().map(|entry| &entry.module)

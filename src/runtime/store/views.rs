@@ -44,6 +44,7 @@ impl Store {
                 epoch: engine.epoch_counter(),
                 deadline: deadline.address(),
                 heap: VMHeap::NONE,
+                exit_head: 0,
             },
             deadline,
             id: StoreId::next(),

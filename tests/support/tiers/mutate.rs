@@ -26,7 +26,7 @@ pub fn at_stop(
     may_call: &mut bool,
 ) {
     let Some(frame) = stop.top() else { return };
-    let instance = frame.instance();
+    let instance = frame.instance().unwrap();
     let values: Vec<Val> = frame.locals().into_iter().chain(frame.operands()).collect();
     let addresses: Vec<u64> = values.iter().filter_map(address).collect();
     let objects: Vec<AnyRef> = values.iter().filter_map(object).collect();
@@ -60,7 +60,7 @@ pub fn at_stop(
 fn change_frame(stop: &mut Stop<'_>, values: &[Val], random: &mut Random) -> String {
     let locals = stop.top().map_or(0, |frame| frame.local_count());
     let index = random.below(values.len());
-    let instance = stop.top().map(|frame| frame.instance());
+    let instance = stop.top().and_then(|frame| frame.instance());
     let alike: Vec<Val> = values.iter().filter(|value| value.ty() == values[index].ty()).copied().collect();
     let value = match values[index] {
         _ if random.one_in(2) => random.pick(&alike),
