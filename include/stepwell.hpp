@@ -4723,8 +4723,9 @@ template <class Set> Result<Breakpoint> set_breakpoint(const std::shared_ptr<Deb
 class Debugger {
 public:
   static constexpr const char *class_name = "Debugger";
-  /// Attaches to a store of an engine with `Config::debug(true)`, while no guest runs in it. From the next call on, `on_stop(Stop &)` is
-  /// called at every stop, on the guest's thread. It returns an `Action`, or nothing to go on, or a `Result` of either. What it throws
+  /// Attaches to a store of an engine with `Config::debug(true)`. From the next call on, `on_stop(Stop &)` is
+  /// called at every stop, on the guest's thread. Guests that run in the store go on in production code until they return
+  /// (`Frame::is_production`); what they call is debug code. It returns an `Action`, or nothing to go on, or a `Result` of either. What it throws
   /// ends the guest, and is thrown again by the call that ran it.
   template <class F> static Result<Debugger> try_make(Store &store, F on_stop) {
     return try_make(store, std::move(on_stop), [](std::size_t, std::size_t) { return true; });
@@ -5000,6 +5001,76 @@ public:
 
 private:
   detail::Owned<stepwell_pauser_t, stepwell_pauser_delete> ptr_;
+};
+
+namespace detail {
+
+/// What a store calls for an attacher.
+template <class F> struct AttachFunction {
+  F function;
+  std::weak_ptr<StoreBox> store;
+
+  static void call(void *env, stepwell_outcome_t *outcome) noexcept {
+    auto *self = static_cast<AttachFunction *>(env);
+    const StorePtr store = self->store.lock();
+    std::optional<Thrown> thrown = no_further([&]() -> std::optional<Error> {
+      using Return = decltype(self->function());
+      if constexpr (IsResult<Return>::value) {
+        const Return result = self->function();
+        if (!result) return result.error();
+      } else {
+        self->function();
+      }
+      return std::nullopt;
+    });
+    if (thrown && store) {
+      std::string text = thrown->error.what(); // up to a NUL, if there is one
+      const wasm_message_t message = {text.size() + 1, &text[0]};
+      outcome->trap = wasm_trap_new(store->store, &message);
+      if (!outcome->trap) die("no trap could be made for an attach callback that failed");
+      if (CallScope *scope = CallScope::find(store.get())) scope->keep(std::move(*thrown), stepwell_trap_message(outcome->trap));
+    }
+    outcome->done = 1;
+  }
+  static void finalize(void *env) noexcept { delete static_cast<AttachFunction *>(env); }
+};
+
+} // namespace detail
+
+/// Has a store call `on_attach()`, on the thread that uses it, when another thread or a signal handler asks: there it attaches a debugger,
+/// whatever guests run. Where it is called in the middle of a guest, guests cannot be called. What it throws, or returns as a `Result`,
+/// ends the guest. It may outlive the store.
+class Attacher {
+public:
+  static constexpr const char *class_name = "Attacher";
+  template <class F> static Result<Attacher> try_make(Store &store, F on_attach) {
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    using Env = detail::AttachFunction<F>;
+    auto env = std::unique_ptr<Env>(new Env{std::move(on_attach), store.box()});
+    stepwell_attacher_t *attacher = nullptr;
+    if (stepwell_error_t *error = stepwell_attacher_new(store.raw(), Env::call, env.release(), Env::finalize, &attacher)) return detail::take_error(error);
+    return Attacher(attacher);
+  }
+  template <class F> Attacher(Store &store, F on_attach) : Attacher(try_make(store, std::move(on_attach)).value()) {}
+  /// From C, which gives it up.
+  explicit Attacher(stepwell_attacher_t *owned) noexcept : ptr_(owned) {}
+
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  /// Has the store call, at the next of these: the host enters a guest; a host function returns to the guest; the guest begins a function
+  /// or a turn of a loop, where the engine has `Config::epoch(true)`. Twice before that is once. Thread: any; a signal handler may call it.
+  void request() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    stepwell_attacher_request(raw());
+  }
+  /// Takes a request back for which the store has not begun to call. Thread: any.
+  void cancel() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    stepwell_attacher_cancel(raw());
+  }
+  stepwell_attacher_t *raw() const noexcept { return ptr_.get(); }
+
+private:
+  detail::Owned<stepwell_attacher_t, stepwell_attacher_delete> ptr_;
 };
 
 /// Stops that wait for another thread to look at them and answer: given to a `Debugger` in the place of a callback. Copies are of the

@@ -386,7 +386,7 @@ fn references_are_what_the_module_declares() {
             if stop.frame(0).unwrap().func_name() != Some("read") {
                 return Action::Continue;
             }
-            let instance = stop.frame(0).unwrap().instance();
+            let instance = stop.frame(0).unwrap().instance().unwrap();
             let make = |stop: &mut Stop<'_>, name: &str, args: &[Val]| {
                 let func = instance.export(&mut *stop, name).unwrap().func().unwrap();
                 let mut results = [Val::I32(0)];
@@ -483,7 +483,7 @@ fn the_frame_of_an_outer_stop_waits() {
                 stop.set_local(0, 0, Val::I32(50)).unwrap();
                 return Action::Continue;
             }
-            let instance = stop.frame(0).unwrap().instance();
+            let instance = stop.frame(0).unwrap().instance().unwrap();
             let div = instance.export(&mut *stop, "div").unwrap().func().unwrap();
             let mut results = [Val::I32(0)];
             stop.set_local(0, 0, Val::I32(60)).unwrap();

@@ -292,7 +292,7 @@ fn stops_nest_as_calls_do() {
         let depth = stop.frame_count();
         if depth < 4 {
             let n = i32s(&stop.frame(0).unwrap().locals())[0];
-            let instance = stop.frame(0).unwrap().instance();
+            let instance = stop.frame(0).unwrap().instance().unwrap();
             let results = call(stop, instance, "fib", &[Val::I32(0)]).unwrap();
             assert_eq!(i32s(&results), [0]);
             // The frame is as it was.
@@ -673,7 +673,7 @@ fn a_small_stack_is_no_obstacle_to_compiling_at_a_stop() {
                 steps.push(stop.top().unwrap().offset());
                 // What was loaded just before must not be loaded again: resume code is compiled as well.
                 if steps.len() == 6 {
-                    let instance = stop.top().unwrap().instance();
+                    let instance = stop.top().unwrap().instance().unwrap();
                     let memory = instance.export(&mut *stop, "m").and_then(|item| item.memory()).unwrap();
                     memory.write(&mut *stop, 0, &[7]).unwrap();
                 }

@@ -6,6 +6,7 @@
 #ifndef STEPWELL_DEBUGGER_H
 #define STEPWELL_DEBUGGER_H
 
+#include "store.h"
 #include "module.h"
 #include "trap.h"
 #include "exception.h"
@@ -178,6 +179,12 @@ typedef enum stepwell_watch_kind_enum {
   /** Each read and each write. Of memories alone. */
   STEPWELL_WATCH_KIND_ACCESS = 4,
 } stepwell_watch_kind_enum;
+
+/**
+ * Has a store call back, at other threads' request, so that a debugger is attached to guests that run. It may outlive
+ * the store; then it does nothing.
+ */
+typedef struct stepwell_attacher_t stepwell_attacher_t;
 
 /** A debugger attached to one store. Other stores never notice. */
 typedef struct stepwell_debugger_t stepwell_debugger_t;
@@ -1013,6 +1020,50 @@ bool stepwell_pauser_pause(const stepwell_pauser_t *pauser);
  * Thread: any, async-signal-safe.
  */
 STEPWELL_API void stepwell_pauser_cancel(const stepwell_pauser_t *pauser);
+
+/**
+ * A new handle by which other threads have the store call `callback`, on the thread that uses the store: so that it
+ * attaches a debugger, by `stepwell_debugger_attach`, whatever guests run. Where it is called in the middle of a guest,
+ * calls of the store's guests are refused. A trap in the outcome ends the guest's call, and so does an outcome that is
+ * not done. While nobody asks, it costs one look at a word where guests are entered and where host functions return.
+ * An error where the engine is not configured for debugging (`stepwell_config_debug_set`).
+ *
+ * `finalizer(env)` runs when the handle is deleted, or behind the callback if that runs then, or when this fails; it
+ * may be NULL. The handle may be used longer than the store, and does nothing then.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_attacher_new(wasm_store_t *store,
+                                           stepwell_ask_callback_t callback,
+                                           void *env,
+                                           stepwell_finalizer_t finalizer,
+                                           own stepwell_attacher_t **out);
+
+/**
+ * Deletes the handle. What was asked for and not called is not called any more. NULL does nothing.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_attacher_delete(own stepwell_attacher_t *attacher);
+
+/**
+ * Has the store call the callback at the next of these: the host enters a guest of the store; a host function returns
+ * to the guest that has called it; the guest begins a function or a turn of a loop, or waits for another thread, where
+ * the engine was configured with `stepwell_config_epoch_set`. Asked again before that, it is called once.
+ *
+ * Thread: any, async-signal-safe.
+ */
+STEPWELL_API
+void stepwell_attacher_request(const stepwell_attacher_t *attacher);
+
+/**
+ * Takes a request back for which the store has not begun to call.
+ *
+ * Thread: any, async-signal-safe.
+ */
+STEPWELL_API void stepwell_attacher_cancel(const stepwell_attacher_t *attacher);
 
 /**
  * Why the guest was stopped, one of `enum stepwell_stop_enum`; 0 if the stop is over.

@@ -392,6 +392,7 @@ class WatchKind(IntEnum):
     CHANGE = 2
     READ = 3
     ACCESS = 4
+class stepwell_attacher_t(Structure): pass
 class stepwell_debugger_t(Structure): pass
 class stepwell_frame_t(Structure): pass
 class stepwell_pauser_t(Structure): pass
@@ -1010,6 +1011,10 @@ stepwell_pauser_new = function("stepwell_pauser_new", POINTER(stepwell_error_t),
 stepwell_pauser_delete = function("stepwell_pauser_delete", None, [POINTER(stepwell_pauser_t)])
 stepwell_pauser_pause = function("stepwell_pauser_pause", c_bool, [POINTER(stepwell_pauser_t)])
 stepwell_pauser_cancel = function("stepwell_pauser_cancel", None, [POINTER(stepwell_pauser_t)])
+stepwell_attacher_new = function("stepwell_attacher_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), stepwell_ask_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(stepwell_attacher_t))])
+stepwell_attacher_delete = function("stepwell_attacher_delete", None, [POINTER(stepwell_attacher_t)])
+stepwell_attacher_request = function("stepwell_attacher_request", None, [POINTER(stepwell_attacher_t)])
+stepwell_attacher_cancel = function("stepwell_attacher_cancel", None, [POINTER(stepwell_attacher_t)])
 stepwell_stop_reason = function("stepwell_stop_reason", stepwell_stop_reason_t, [POINTER(stepwell_stop_t)])
 stepwell_stop_frame_count = function("stepwell_stop_frame_count", c_size_t, [POINTER(stepwell_stop_t)])
 stepwell_stop_frame = function("stepwell_stop_frame", POINTER(stepwell_frame_t), [POINTER(stepwell_stop_t), c_size_t])

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use stepwell::base::{Error, ErrorKind, FuncIndex, Result};
 use stepwell::debug::{Action, BreakRequest, Debugger, Events, ExceptionStops, Reason, Stop, WatchKind};
 use stepwell::runtime::{
-    Caller, Config, DebugTier, Engine, Extern, Func, Global, Instance, Memory, Module, Store, Trap, TrapCode, Val,
+    Attacher, Caller, Config, DebugTier, Engine, Extern, Func, Global, Instance, Memory, Module, Store, Trap, TrapCode,
+    Val,
 };
 use stepwell::{FuncType, ValType};
 
@@ -729,5 +730,203 @@ fn a_store_of_many_modules_finds_the_code_of_each() {
         assert_eq!(call(&mut guest.store, again, "leaf", &[Val::I32(1)]).unwrap(), [Val::I32(4)]);
         assert_eq!(guest.shared.take(), ["break leaf"]);
         guest.detach();
+    }
+}
+
+const ASKS: &str = r#"(module
+    (import "h" "at" (func $at (param i32) (result i32)))
+    (global $end (export "end") (mut i32) (i32.const 0))
+    (global $turns (export "turns") (mut i32) (i32.const 0))
+    (func $tick (export "tick") (global.set $turns (i32.add (global.get $turns) (i32.const 1))))
+    (func $spin (export "spin") (param i32) (result i32)
+        (loop $l (call $tick) (br_if $l (i32.eqz (global.get $end))))
+        (local.get 0))
+    ;; Looks at nothing but its deadline.
+    (func $alone (export "alone") (param i32) (result i32) (local $n i32)
+        (loop $l
+            (local.set $n (i32.add (local.get $n) (i32.const 1)))
+            (br_if $l (i32.lt_u (local.get $n) (local.get 0))))
+        (call $tick)
+        (local.get $n))
+    (func $twice (export "twice") (param i32) (result i32)
+        (i32.add (call $at (local.get 0)) (call $at (i32.const 10)))))"#;
+
+/// A guest, and what attaches to it when somebody asks, with a breakpoint at `tick`; `on_stop` is called there.
+fn asked(engine: &Engine, on_stop: impl Fn(&mut Stop<'_>) + Send + Sync + Clone + 'static) -> (Guest, Attacher) {
+    let mut guest = Guest::new(engine, ASKS, |_, _| Ok(()));
+    let shared = guest.shared.clone();
+    let attacher = guest.store.attacher(move |store| {
+        shared.calls.fetch_add(100, Ordering::Relaxed);
+        if shared.debugger.lock().unwrap().is_some() {
+            return Ok(());
+        }
+        let (see, on_stop) = (shared.clone(), on_stop.clone());
+        let debugger = Debugger::attach(store, move |stop| {
+            see.see(told(stop));
+            on_stop(stop);
+            Action::Continue
+        })?;
+        debugger.add_breakpoint(store, BreakRequest::function(None, "tick"))?;
+        *shared.debugger.lock().unwrap() = Some(debugger);
+        Ok(())
+    });
+    (guest, attacher.unwrap())
+}
+
+fn set(stop: &mut Stop<'_>, name: &str, value: i32) {
+    let instance = stop.top().unwrap().instance().unwrap();
+    let global = instance.export(&mut *stop, name).and_then(Extern::global).unwrap();
+    global.set(&mut *stop, Val::I32(value)).unwrap();
+}
+
+#[test]
+fn a_guest_that_computes_is_attached_to_from_another_thread() {
+    for tier in [DebugTier::Regions, DebugTier::Simple] {
+        let engine = engine(Config { debug: true, epoch: true, debug_tier: tier, ..Config::default() });
+        let mut met = 0;
+        for round in 0..20 {
+            let (mut guest, attacher) = asked(&engine, |stop| set(stop, "end", 1));
+            let thread = std::thread::spawn(move || {
+                std::thread::sleep(std::time::Duration::from_micros(round * round * 100));
+                attacher.request();
+                attacher
+            });
+            assert_eq!(guest.one("spin", 9), 9);
+            let attacher = thread.join().unwrap();
+            let seen = guest.shared.take();
+            assert_eq!(seen.len(), 1);
+            met += usize::from(seen[0] == "break tick spin*");
+            // One request is one call.
+            assert_eq!(guest.shared.calls.load(Ordering::Relaxed), 100);
+            assert_eq!(guest.one("spin", 9), 9);
+            assert_eq!(guest.shared.calls.load(Ordering::Relaxed), 100);
+            attacher.request();
+            attacher.request();
+            attacher.cancel();
+            assert_eq!(guest.one("spin", 9), 9);
+            assert_eq!(guest.shared.calls.load(Ordering::Relaxed), 100);
+        }
+        assert!(met > 5, "most were in the loop: {met}");
+    }
+}
+
+#[test]
+fn without_deadlines_a_request_is_heard_where_the_host_is() {
+    for epoch in [false, true] {
+        let engine = engine(Config { debug: true, epoch, ..Config::default() });
+        // At the next entry.
+        let (mut guest, attacher) = asked(&engine, |_| {});
+        attacher.request();
+        assert_eq!(guest.one("alone", 5), 5);
+        assert_eq!(guest.shared.take(), ["break tick alone"]);
+        // Where a host function returns, whatever it is, and not before.
+        let shared = Arc::new(Mutex::new(None::<Attacher>));
+        let ask = shared.clone();
+        let mut guest = Guest::new(&engine, ASKS, move |_, shared| {
+            if let Some(attacher) = &*ask.lock().unwrap() {
+                // Of the call before this one it has been told.
+                let before = shared.calls.load(Ordering::Relaxed) - 1;
+                assert_eq!(shared.seen.lock().unwrap().len(), before);
+                attacher.request();
+                assert_eq!(shared.seen.lock().unwrap().len(), before);
+            }
+            Ok(())
+        });
+        let see = guest.shared.clone();
+        *shared.lock().unwrap() = Some(
+            guest
+                .store
+                .attacher(move |store| {
+                    let mut frames = Vec::new();
+                    store.walk_frames(|frame| {
+                        frames.push(frame.module.info().func_name(frame.func).unwrap().to_owned());
+                        std::ops::ControlFlow::Continue(())
+                    });
+                    see.see(frames.join(" "));
+                    Ok(())
+                })
+                .unwrap(),
+        );
+        assert_eq!(guest.one("twice", 1), 13);
+        assert_eq!(guest.shared.take(), ["twice", "twice"]);
+        // One that is gone is not called.
+        *shared.lock().unwrap() = None;
+        assert_eq!(guest.one("twice", 1), 13);
+        assert_eq!(guest.shared.take(), [""; 0]);
+    }
+}
+
+#[test]
+fn what_a_request_fails_with_ends_the_guest() {
+    let without = Engine::new(Config::default()).unwrap();
+    let refused = Store::new(&without).attacher(|_| Ok(())).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::State);
+    let engine = engine(Config { debug: true, epoch: true, ..Config::default() });
+    let mut guest = Guest::new(&engine, ASKS, |_, _| Ok(()));
+    let instance = guest.instance;
+    let attacher = guest.store.attacher(move |store| {
+        if store.live_frames() {
+            // It waits where nobody may be called.
+            let error = call_in(store, instance, "alone", &[Val::I32(1)]).unwrap_err();
+            assert!(error.message().contains("asked"), "{error}");
+        }
+        Err(Trap::new("enough").into())
+    });
+    let attacher = attacher.unwrap();
+    let other = attacher.clone();
+    let thread = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        other.request();
+    });
+    assert_eq!(guest.call("spin", &[Val::I32(1)]).unwrap_err().message(), "enough");
+    thread.join().unwrap();
+    attacher.request();
+    assert_eq!(guest.call("alone", &[Val::I32(1)]).unwrap_err().message(), "enough");
+    // It is as if nothing had been.
+    assert_eq!(guest.one("alone", 4), 4);
+    // A question is another thing.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let ask = move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    };
+    guest.store.set_ask(Some(Arc::new(ask))).unwrap();
+    attacher.request();
+    assert!(guest.call("alone", &[Val::I32(1)]).is_err());
+    assert_eq!(guest.one("alone", 4), 4);
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    guest.store.interrupter().unwrap().ask();
+    assert_eq!(guest.one("alone", 4), 4);
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    drop(guest);
+    attacher.request();
+    attacher.cancel();
+}
+
+fn call_in(store: &mut stepwell::StoreMut<'_>, instance: Instance, name: &str, params: &[Val]) -> Result<()> {
+    let func = instance.export(&mut *store, name).and_then(Extern::func).unwrap();
+    func.call(store, params, &mut [Val::I32(0)])
+}
+
+#[test]
+fn a_panic_of_what_is_asked_for_poisons_the_store_and_goes_on() {
+    let engine = engine(Config { debug: true, epoch: true, ..Config::default() });
+    for running in [false, true] {
+        let mut guest = Guest::new(&engine, ASKS, |_, _| Ok(()));
+        let attacher = guest.store.attacher(|_| panic!("a mistake")).unwrap();
+        if !running {
+            attacher.request();
+        }
+        let thread = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            attacher.request();
+            attacher
+        });
+        let call = || guest.call("spin", &[Val::I32(1)]);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).unwrap_err();
+        assert_eq!(*panicked.downcast::<&str>().unwrap(), "a mistake");
+        let _attacher = thread.join().unwrap();
+        assert_eq!(guest.call("alone", &[Val::I32(1)]).unwrap_err().kind(), ErrorKind::Poisoned);
     }
 }

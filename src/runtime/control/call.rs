@@ -4,7 +4,7 @@ use crate::abi::{Activation, HOST_FUNC, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
 use crate::isa::{self, HostToWasm};
 use crate::runtime::compiled::config::Config;
-use crate::runtime::control::{tell, trap};
+use crate::runtime::control::{attachers, tell, trap};
 use crate::runtime::objects::host::HostHead;
 use crate::runtime::store::events::Event;
 use crate::runtime::store::inner::{Exit, StoreInner};
@@ -81,9 +81,7 @@ unsafe fn enter(
     unsafe {
         let vm = &raw mut (*store.as_ptr()).vm;
         let outer = (*vm).activation;
-        if outer.is_null() {
-            prepare(&mut *store.as_ptr())?;
-        } else {
+        if !outer.is_null() {
             if activation::current() != outer {
                 check_nesting(outer)?;
             }
@@ -93,6 +91,12 @@ unsafe fn enter(
             if stack_pointer() < (*store.as_ptr()).stack_floor {
                 return Err(trap::no_stack(&*store.as_ptr()));
             }
+        }
+        if (*store.as_ptr()).is_attach_asked() {
+            attachers::serve(store)?;
+        }
+        if outer.is_null() {
+            prepare(&mut *store.as_ptr())?;
         }
         if (*store.as_ptr()).watched {
             tell_entry(store)?;

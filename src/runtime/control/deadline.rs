@@ -2,7 +2,7 @@
 
 use crate::abi::TrapCode;
 use crate::code::broken;
-use crate::runtime::control::{call, trap};
+use crate::runtime::control::{attachers, call, trap};
 use crate::runtime::objects::deadline::Verdict;
 use crate::runtime::store::events::PcKind;
 use crate::runtime::store::inner::StoreInner;
@@ -47,6 +47,9 @@ pub(in crate::runtime) unsafe fn may_go_on(store: NonNull<StoreInner>) -> bool {
     // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
     unsafe {
         let at = store.as_ptr();
+        if (*at).is_attach_asked() && !attachers::serve_at_check(store) {
+            return false;
+        }
         let epoch = (*at).engine.epoch();
         let ask = match (*at).deadline.judge(epoch) {
             Verdict::GoOn => return true,

@@ -2,6 +2,7 @@
 
 pub(in crate::runtime) mod announce;
 pub(in crate::runtime) mod attach;
+pub(in crate::runtime) mod attachers;
 pub(in crate::runtime) mod builtins;
 pub(in crate::runtime) mod call;
 mod collect;

@@ -1,6 +1,6 @@
 //! What can be done with a store, whichever view of it is at hand.
 
-use crate::base::Result;
+use crate::base::{Error, ErrorKind, Result};
 use crate::code::{CodeRegistry, CodeSlot, PatchEdit, Pauser};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::{Module, ModuleId};
@@ -8,6 +8,7 @@ use crate::runtime::control::attach;
 use crate::runtime::control::frames::RawFrame;
 use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::owned::StoreId;
+use crate::runtime::store::attachers::Attacher;
 use crate::runtime::store::events::{EventSink, Listener};
 use crate::runtime::store::inner::StoreLimits;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut};
@@ -228,7 +229,40 @@ impl StoreMut<'_> {
     }
 }
 
+impl StoreMut<'_> {
+    /// What has this store call `call`, with the store in its hands, on the thread that uses it, when another thread or
+    /// a signal handler asks: see [`Attacher::request`]. There, a debugger can be attached, whatever guests run. Where
+    /// it is called in the middle of a guest, guests cannot be called. An error ends the guest's call.
+    ///
+    /// While nobody asks it costs one look at a word where guests are entered and where host functions return.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where the engine is not configured for debugging.
+    pub fn attacher(
+        &mut self,
+        call: impl Fn(&mut StoreMut<'_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Attacher> {
+        let inner = self.inner();
+        if inner.engine.config().debug {
+            return Ok(inner.attacher(Box::new(call)));
+        }
+        let message = "this engine is not configured for debugging; set `debug` in its configuration";
+        Err(Error::new(ErrorKind::State, message))
+    }
+}
+
 impl Store {
+    /// See [`StoreMut::attacher`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn attacher(
+        &mut self,
+        call: impl Fn(&mut StoreMut<'_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Attacher> {
+        self.as_store_mut().attacher(call)
+    }
+
     /// See [`StoreMut::register`].
     ///
     /// # Errors

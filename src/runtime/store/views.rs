@@ -11,6 +11,7 @@ use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::owned::{EventIds, StoreId};
 use crate::runtime::objects::roots::Roots;
+use crate::runtime::store::attachers::NOT_ASKED;
 use crate::runtime::store::inner::{StoreInner, StoreLimits, Usage};
 use crate::runtime::store::modules::Modules;
 use smallvec::SmallVec;
@@ -50,6 +51,8 @@ impl Store {
             id: StoreId::next(),
             poisoned: false,
             watched: false,
+            attach_asked: NOT_ASKED,
+            attachers: None,
             values_watched: false,
             calls_told: false,
             memory_watch: None,
