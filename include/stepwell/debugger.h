@@ -1023,10 +1023,10 @@ STEPWELL_API void stepwell_pauser_cancel(const stepwell_pauser_t *pauser);
 
 /**
  * A new handle by which other threads have the store call `callback`, on the thread that uses the store: so that it
- * attaches a debugger, by `stepwell_debugger_attach`, whatever guests run. Where it is called in the middle of a guest,
- * calls of the store's guests are refused. A trap in the outcome ends the guest's call, and so does an outcome that is
- * not done. While nobody asks, it costs one look at a word where guests are entered and where host functions return.
- * An error where the engine is not configured for debugging (`stepwell_config_debug_set`).
+ * attaches a debugger, by `stepwell_debugger_attach`, whatever guests run. Where it is called in the middle of a
+ * guest, calls of the store's guests are refused. A trap in the outcome ends the guest's call, and so does an outcome
+ * that is not done. While nobody asks, it costs one look at a word where guests are entered and where host functions
+ * return. An error where the engine is not configured for debugging (`stepwell_config_debug_set`).
  *
  * `finalizer(env)` runs when the handle is deleted, or behind the callback if that runs then, or when this fails; it
  * may be NULL. The handle may be used longer than the store, and does nothing then.
@@ -1288,9 +1288,9 @@ STEPWELL_API bool stepwell_frame_called_through_host(const stepwell_frame_t *fra
 STEPWELL_API own wasm_module_t *stepwell_frame_module(const stepwell_frame_t *frame);
 
 /**
- * The frame's instance, through which its globals, memories and tables are reached. NULL if the stop is over; and, with
- * an error in `stepwell_last_error()`, for a frame that runs in production code, where the store has several instances
- * of its module.
+ * The frame's instance, through which its globals, memories and tables are reached. NULL if the stop is over; and,
+ * with an error in `stepwell_last_error()`, for a frame that runs in production code, where the store has several
+ * instances of its module.
  *
  * Thread: inside callback only.
  */
@@ -1345,8 +1345,9 @@ bool stepwell_frame_local(const stepwell_frame_t *frame,
 
 /**
  * Writes the values of the function's locals, parameters first, to `out`, which has room for `capacity` of them: the
- * first ones, if there are more. Returns how many there are; 0 if the stop is over, and in production code. What is written is the caller's:
- * give each that may be a reference or a `v128` to `wasm_val_delete`. With a `capacity` of 0, `out` may be NULL.
+ * first ones, if there are more. Returns how many there are; 0 if the stop is over, and in production code. What is
+ * written is the caller's: give each that may be a reference or a `v128` to `wasm_val_delete`. With a `capacity` of 0,
+ * `out` may be NULL.
  *
  * Thread: inside callback only.
  */

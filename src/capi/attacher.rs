@@ -13,10 +13,10 @@ use std::ffi::c_void;
 handle!(stepwell_attacher_t => Attacher);
 
 /// A new handle by which other threads have the store call `callback`, on the thread that uses the store: so that it
-/// attaches a debugger, by `stepwell_debugger_attach`, whatever guests run. Where it is called in the middle of a guest,
-/// calls of the store's guests are refused. A trap in the outcome ends the guest's call, and so does an outcome that is
-/// not done. While nobody asks, it costs one look at a word where guests are entered and where host functions return.
-/// An error where the engine is not configured for debugging (`stepwell_config_debug_set`).
+/// attaches a debugger, by `stepwell_debugger_attach`, whatever guests run. Where it is called in the middle of a
+/// guest, calls of the store's guests are refused. A trap in the outcome ends the guest's call, and so does an outcome
+/// that is not done. While nobody asks, it costs one look at a word where guests are entered and where host functions
+/// return. An error where the engine is not configured for debugging (`stepwell_config_debug_set`).
 ///
 /// `finalizer(env)` runs when the handle is deleted, or behind the callback if that runs then, or when this fails; it
 /// may be NULL. The handle may be used longer than the store, and does nothing then.

@@ -74,9 +74,9 @@ pub unsafe extern "C" fn stepwell_frame_module(frame: *const stepwell_frame_t) -
     })
 }
 
-/// The frame's instance, through which its globals, memories and tables are reached. NULL if the stop is over; and, with
-/// an error in `stepwell_last_error()`, for a frame that runs in production code, where the store has several instances
-/// of its module.
+/// The frame's instance, through which its globals, memories and tables are reached. NULL if the stop is over; and,
+/// with an error in `stepwell_last_error()`, for a frame that runs in production code, where the store has several
+/// instances of its module.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -192,8 +192,9 @@ pub unsafe extern "C" fn stepwell_frame_local(
 }
 
 /// Writes the values of the function's locals, parameters first, to `out`, which has room for `capacity` of them: the
-/// first ones, if there are more. Returns how many there are; 0 if the stop is over, and in production code. What is written is the caller's:
-/// give each that may be a reference or a `v128` to `wasm_val_delete`. With a `capacity` of 0, `out` may be NULL.
+/// first ones, if there are more. Returns how many there are; 0 if the stop is over, and in production code. What is
+/// written is the caller's: give each that may be a reference or a `v128` to `wasm_val_delete`. With a `capacity` of 0,
+/// `out` may be NULL.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]

@@ -128,8 +128,8 @@ fn find(store: StoreRef<'_>, id: usize) -> Option<Found> {
                 ControlFlow::Continue(())
             }
             Some(found) => {
-                // One that stands at a stop waits for no call: the debugger's callback has made one. And nobody sees one
-                // in production code go on.
+                // One that stands at a stop waits for no call: the debugger's callback has made one. Nobody sees one in
+                // production code go on.
                 let goes_on = frame.after_call && !frame.is_production();
                 found.caller = goes_on.then_some(Caller { id: own, module, func, call: frame.wasm });
                 ControlFlow::Break(())

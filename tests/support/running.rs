@@ -4,10 +4,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use stepwell::base::{Error, ErrorKind, FuncIndex, Result};
-use stepwell::debug::{Action, BreakRequest, Debugger, Events, ExceptionStops, Reason, Stop, WatchKind};
+use stepwell::debug::{Action, BreakRequest, Debugger, Events, ExceptionStops, Reason, Scope, Stop, WatchKind};
+use stepwell::internals::sys::faults;
 use stepwell::runtime::{
-    Attacher, Caller, Config, DebugTier, Engine, Extern, Func, Global, Instance, Memory, Module, Store, Trap, TrapCode,
-    Val,
+    Attacher, Caller, Config, DebugTier, Engine, Extern, Func, Global, Instance, Linker, Memory, Module, Store, Trap,
+    TrapCode, Val,
 };
 use stepwell::{FuncType, ValType};
 
@@ -929,4 +930,129 @@ fn a_panic_of_what_is_asked_for_poisons_the_store_and_goes_on() {
         let _attacher = thread.join().unwrap();
         assert_eq!(guest.call("alone", &[Val::I32(1)]).unwrap_err().kind(), ErrorKind::Poisoned);
     }
+}
+
+/// Whatever the system refuses, the guest goes on as it was, and what is refused can be done later.
+#[test]
+fn an_attach_that_fails_changes_nothing() {
+    for refuses_memfd in [false, true] {
+        let tried = Arc::new(AtomicUsize::new(0));
+        let count = tried.clone();
+        let engine = engine(configs().swap_remove(0));
+        let plain = Guest::new(&engine, CALLS, |_, _| Ok(())).one("deep", 20);
+        let mut guest = Guest::new(&engine, CALLS, move |caller, shared| {
+            let _refused = refuses_memfd.then(faults::refuse_memfd);
+            for n in 1.. {
+                count.fetch_add(1, Ordering::Relaxed);
+                let guard = faults::fail_nth(n);
+                let outcome = attach_and_see(caller, shared, &[]);
+                let hit = guard.hit();
+                drop(guard);
+                match outcome {
+                    Err(_) => assert!(hit && !caller.is_attached()),
+                    Ok(()) => {
+                        assert!(caller.is_attached());
+                        // Some are done another way.
+                        if !hit {
+                            break;
+                        }
+                        return Ok(());
+                    }
+                }
+            }
+            shared.debugger().add_breakpoint(caller, BreakRequest::function(None, "leaf")).map(drop)
+        });
+        assert_eq!(guest.one("deep", 20), plain);
+        assert!(tried.load(Ordering::Relaxed) > 3);
+        guest.detach();
+        assert_eq!(guest.one("deep", 20), plain);
+        guest.detach();
+    }
+}
+
+#[test]
+fn a_pause_waits_until_production_code_calls() {
+    let engine = engine(configs().swap_remove(0));
+    let mut guest = Guest::new(&engine, CALLS, |caller, shared| {
+        let first = shared.debugger.lock().unwrap().is_none();
+        let see = shared.clone();
+        attach(caller, shared, &[], move |stop| {
+            assert_eq!(*stop.reason(), Reason::Pause);
+            see.see(told(stop));
+            Action::Continue
+        })?;
+        if first {
+            assert!(shared.debugger().pauser(caller)?.pause());
+        }
+        Ok(())
+    });
+    let plain = Guest::new(&engine, CALLS, |_, _| Ok(())).one("loop", 5);
+    assert_eq!(guest.one("loop", 5), plain);
+    assert_eq!(guest.shared.take(), ["other leaf loop*"]);
+}
+
+/// What the source sees in such a frame: what is static, and nothing else.
+#[test]
+fn static_variables_are_those_of_production_frames_too() {
+    let engine = engine(Config { debug: true, epoch: true, ..Config::default() });
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/dwarf");
+    for name in ["c0_4", "c0_5"] {
+        let module = Module::new(&engine, &std::fs::read(folder.join(name).with_extension("wasm")).unwrap()).unwrap();
+        let mut store = Store::new(&engine);
+        let instance = linker_of(&engine, &mut store, &module);
+        let seen = Arc::new(AtomicUsize::new(0));
+        let count = seen.clone();
+        let attacher = store.attacher(move |store| {
+            let count = count.clone();
+            let debugger = Debugger::attach(store, move |stop| {
+                count.fetch_add(1, Ordering::Relaxed);
+                let frame = stop.frame(1).unwrap();
+                assert!(frame.is_production() && !frame.locations().is_empty());
+                assert_eq!(frame.func_name(), Some("run"));
+                assert_eq!(frame.evaluate("counter").unwrap().text, "7");
+                let unknown = frame.evaluate("n").unwrap_err();
+                assert!(unknown.message().contains("production code"), "{unknown}");
+                for scope in [Scope::Parameters, Scope::Locals] {
+                    for variable in frame.variables(0, scope).unwrap() {
+                        assert!(!variable.type_name(&frame).unwrap().is_empty());
+                        assert!(variable.text(&frame).unwrap().contains("production code"), "{variable:?}");
+                        let error = variable.number(&frame).unwrap_err();
+                        assert!(error.message().contains("production code"), "{error}");
+                        assert!(variable.address(&frame).is_err());
+                    }
+                }
+                assert!(stop.assign(1, "n", "3").unwrap_err().message().contains("production code"));
+                stop.assign(1, "counter", "8").unwrap();
+                assert_eq!(stop.frame(1).unwrap().evaluate("counter").unwrap().text, "8");
+                stop.assign(1, "counter", "7").unwrap();
+                let variable = stop.frame(1).unwrap().variable(0, "counter").unwrap();
+                let debugger = stop.debugger();
+                let watched = debugger.watch_variable(stop, 1, &variable, WatchKind::Write).unwrap();
+                debugger.remove_watchpoint(stop, watched).unwrap();
+                Action::Continue
+            })?;
+            debugger.add_breakpoint(store, BreakRequest::function(None, "look_at")).map(drop)
+        });
+        // The first function asks whether it may go on, and the host has the next one attached to.
+        let attacher = attacher.unwrap();
+        store
+            .set_ask(Some(Arc::new(move || {
+                attacher.request();
+                Ok(())
+            })))
+            .unwrap();
+        store.interrupter().unwrap().ask();
+        let run = instance.typed_func::<i32, i32>(&mut store, "run").unwrap();
+        let first = run.call(&mut store, 5).unwrap();
+        assert!(seen.load(Ordering::Relaxed) > 0, "{name}");
+        let mut plain = Store::new(&engine);
+        let again = linker_of(&engine, &mut plain, &module);
+        assert_eq!(again.typed_func::<i32, i32>(&mut plain, "run").unwrap().call(&mut plain, 5).unwrap(), first);
+    }
+}
+
+fn linker_of(engine: &Engine, store: &mut Store, module: &Module) -> Instance {
+    let mut linker = Linker::new(engine);
+    linker.fill_missing_with_defaults(&mut *store, module).unwrap();
+    linker.instantiate(store, module).unwrap()
 }

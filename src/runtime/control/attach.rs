@@ -1,6 +1,6 @@
 //! Which code the instances of a store run: production code, or private debug code while somebody listens. Attaching
-//! and detaching change that, the first also while guests run (`left.rs` tells what becomes of their frames); [`register`], by which each instantiation takes in its module, follows it, and tells
-//! those who listen.
+//! and detaching change that, the first also while guests run: `left.rs` tells what becomes of their frames.
+//! [`register`], by which each instantiation takes in its module, follows it, and tells those who listen.
 
 use crate::abi::StopCell;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, Shared, WasmOffset};

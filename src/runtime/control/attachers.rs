@@ -3,7 +3,6 @@
 
 use crate::base::Result;
 use crate::runtime::store::inner::StoreInner;
-use crate::runtime::store::views::StoreMut;
 use crate::sys::floats::HostFloats;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
@@ -20,9 +19,9 @@ pub(in crate::runtime) unsafe fn serve(store: NonNull<StoreInner>) -> Result<()>
     // store and is kept by nobody is given up behind each call.
     unsafe {
         let at = store.as_ptr();
-        while let Some(due) = (*at).next_attacher() {
+        while let Some(due) = (*at).attachers.next() {
             let scope = (*at).roots.scope();
-            let outcome = catch_unwind(AssertUnwindSafe(|| due.call(&mut StoreMut::from_inner(store))));
+            let outcome = catch_unwind(AssertUnwindSafe(|| due.call(store.cast())));
             (*at).roots.end_scope(scope);
             match outcome {
                 Ok(outcome) => outcome?,

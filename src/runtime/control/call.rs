@@ -92,7 +92,7 @@ unsafe fn enter(
                 return Err(trap::no_stack(&*store.as_ptr()));
             }
         }
-        if (*store.as_ptr()).is_attach_asked() {
+        if (*store.as_ptr()).attachers.are_asked() {
             attachers::serve(store)?;
         }
         if outer.is_null() {

@@ -47,7 +47,7 @@ pub(in crate::runtime) unsafe fn may_go_on(store: NonNull<StoreInner>) -> bool {
     // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
     unsafe {
         let at = store.as_ptr();
-        if (*at).is_attach_asked() && !attachers::serve_at_check(store) {
+        if (*at).attachers.are_asked() && !attachers::serve_at_check(store) {
             return false;
         }
         let epoch = (*at).engine.epoch();

@@ -82,8 +82,8 @@ impl RawFrame<'_> {
 }
 
 impl RawFrame<'_> {
-    /// The type of a local and what is in it, parameters first; [`None`] beyond the last, in a frame that is not set up,
-    /// and in production code.
+    /// The type of a local and what is in it, parameters first; [`None`] beyond the last, in a frame that is not set
+    /// up, and in production code.
     pub fn local(&self, index: usize) -> Option<(ValType, ValRaw)> {
         if let Some(shown) = self.virtual_frame {
             return shown.local(index);

@@ -178,7 +178,7 @@ unsafe fn guard<F>(
         let outcome = body(caller, closure);
         // SAFETY: the store is alive, and what the body had of it is at rest.
         unsafe {
-            if from_guest && (*store.as_ptr()).is_attach_asked() && outcome.is_ok() {
+            if from_guest && (*store.as_ptr()).attachers.are_asked() && outcome.is_ok() {
                 attachers::serve(store)?;
             }
             if from_guest && (*store.as_ptr()).watched {

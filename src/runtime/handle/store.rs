@@ -6,14 +6,16 @@ use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::{Module, ModuleId};
 use crate::runtime::control::attach;
 use crate::runtime::control::frames::RawFrame;
+use crate::runtime::objects::attachers::Attacher;
 use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::owned::StoreId;
-use crate::runtime::store::attachers::Attacher;
 use crate::runtime::store::events::{EventSink, Listener};
 use crate::runtime::store::inner::StoreLimits;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut};
 use std::any::Any;
+use std::ffi::c_void;
 use std::ops::ControlFlow;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// The methods that all three have.
@@ -244,7 +246,8 @@ impl StoreMut<'_> {
     ) -> Result<Attacher> {
         let inner = self.inner();
         if inner.engine.config().debug {
-            return Ok(inner.attacher(Box::new(call)));
+            let call = move |at: NonNull<c_void>| call(&mut StoreMut::from_inner(at.cast()));
+            return Ok(inner.attachers.make(inner.deadline.waker(), Box::new(call)));
         }
         let message = "this engine is not configured for debugging; set `debug` in its configuration";
         Err(Error::new(ErrorKind::State, message))

@@ -8,6 +8,7 @@ use crate::code::broken;
 use crate::code::{CodeRegistry, CodeSlot, LoadedCode};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::Module;
+use crate::runtime::objects::attachers::Attachers;
 use crate::runtime::objects::deadline::Deadline;
 use crate::runtime::objects::exceptions::{Exceptions, TagData};
 use crate::runtime::objects::externs::ExternRefs;
@@ -22,14 +23,12 @@ use crate::runtime::objects::roots::Roots;
 use crate::runtime::objects::table::TableData;
 use crate::runtime::objects::values::Giving;
 use crate::runtime::objects::watched::MemoryWatch;
-use crate::runtime::store::attachers::Attachers;
 use crate::runtime::store::events::{Attachment, EventRecord, Resuming};
 use crate::runtime::store::modules::Modules;
 use smallvec::SmallVec;
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// What a store may take, over all its instances. The default is generous.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +75,8 @@ pub(in crate::runtime) struct StoreInner {
     /// Whether those who listen are told when the host enters guests and returns to them, for one of the two reasons
     /// below.
     pub(in crate::runtime) watched: bool,
-    /// Whether somebody has asked to be called; null as long as nobody can.
-    pub(in crate::runtime) attach_asked: *const AtomicBool,
-    /// Who can, once anybody could.
-    pub(in crate::runtime) attachers: Option<Box<Attachers>>,
+    /// Who can ask for the host to be called.
+    pub(in crate::runtime) attachers: Attachers,
     /// Whether they watch something that the host may change.
     pub(in crate::runtime) values_watched: bool,
     /// Whether they are told of calls of host functions.

@@ -1,7 +1,6 @@
 //! Stores: their inside, which owns all objects, the views that hosts get of it, and what is done to a store as a
 //! whole.
 
-pub(in crate::runtime) mod attachers;
 pub(in crate::runtime) mod collect;
 pub(in crate::runtime) mod events;
 pub(in crate::runtime) mod inner;

@@ -4,6 +4,7 @@ use crate::abi::{VMContext, VMHeap, VMStoreContext};
 use crate::code::{CodeRegistry, CodeSlot};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::Module;
+use crate::runtime::objects::attachers::Attachers;
 use crate::runtime::objects::deadline::Deadline;
 use crate::runtime::objects::exceptions::Exceptions;
 use crate::runtime::objects::externs::ExternRefs;
@@ -11,7 +12,6 @@ use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::owned::{EventIds, StoreId};
 use crate::runtime::objects::roots::Roots;
-use crate::runtime::store::attachers::NOT_ASKED;
 use crate::runtime::store::inner::{StoreInner, StoreLimits, Usage};
 use crate::runtime::store::modules::Modules;
 use smallvec::SmallVec;
@@ -51,8 +51,7 @@ impl Store {
             id: StoreId::next(),
             poisoned: false,
             watched: false,
-            attach_asked: NOT_ASKED,
-            attachers: None,
+            attachers: Attachers::default(),
             values_watched: false,
             calls_told: false,
             memory_watch: None,

@@ -4,14 +4,13 @@
 
 use crate::base::Result;
 use crate::runtime::objects::deadline::Waker;
-use crate::runtime::store::inner::StoreInner;
-use crate::runtime::store::views::StoreMut;
-use std::ptr::null;
+use std::ffi::c_void;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-/// What is called, with the store in hand: see [`StoreMut::attacher`].
-pub type OnAttach = dyn Fn(&mut StoreMut<'_>) -> Result<()> + Send + Sync;
+/// What is called, with the inside of the store.
+pub(in crate::runtime) type OnAttach = dyn Fn(NonNull<c_void>) -> Result<()> + Send + Sync;
 
 /// Has a store call its host back. It may outlive the store, and does nothing then. Clones stand for the same one; once
 /// the last is dropped the store forgets what it was to call.
@@ -59,7 +58,8 @@ impl Attacher {
 /// The attachers of a store.
 #[derive(Default)]
 pub(in crate::runtime) struct Attachers {
-    any: Arc<AtomicBool>,
+    /// Once there was one.
+    any: Option<Arc<AtomicBool>>,
     made: Vec<Weak<Request>>,
 }
 
@@ -67,43 +67,36 @@ pub(in crate::runtime) struct Attachers {
 pub(in crate::runtime) struct Due(Arc<Request>);
 
 impl Due {
-    /// Calls it.
-    pub(in crate::runtime) fn call(&self, store: &mut StoreMut<'_>) -> Result<()> {
+    /// Calls it with the inside of its store.
+    pub(in crate::runtime) fn call(&self, store: NonNull<c_void>) -> Result<()> {
         (self.0.call)(store)
     }
 }
 
-impl StoreInner {
-    /// See [`StoreMut::attacher`].
-    pub(in crate::runtime) fn attacher(&mut self, call: Box<OnAttach>) -> Attacher {
-        let waker = self.deadline.waker();
-        let attachers = self.attachers.get_or_insert_default();
-        attachers.made.retain(|made| made.strong_count() > 0);
-        let request = Request { asked: AtomicBool::new(false), any: attachers.any.clone(), waker, call };
-        let request = Arc::new(request);
-        attachers.made.push(Arc::downgrade(&request));
-        self.attach_asked = Arc::as_ptr(&attachers.any);
+impl Attachers {
+    /// A new one; the waker has guests look that compute.
+    pub(in crate::runtime) fn make(&mut self, waker: Option<Waker>, call: Box<OnAttach>) -> Attacher {
+        self.made.retain(|made| made.strong_count() > 0);
+        let any = self.any.get_or_insert_default().clone();
+        let request = Arc::new(Request { asked: AtomicBool::new(false), any, waker, call });
+        self.made.push(Arc::downgrade(&request));
         Attacher(request)
     }
 
     /// Whether anybody has asked to be called.
     #[inline(always)]
-    pub(in crate::runtime) fn is_attach_asked(&self) -> bool {
-        // SAFETY: null, or kept by the store's attachers, which are never given up.
-        !self.attach_asked.is_null() && unsafe { (*self.attach_asked).load(Ordering::Relaxed) }
+    pub(in crate::runtime) fn are_asked(&self) -> bool {
+        self.any.as_ref().is_some_and(|any| any.load(Ordering::Relaxed))
     }
 
     /// The next that is to be called, which is asked for no more.
-    pub(in crate::runtime) fn next_attacher(&mut self) -> Option<Due> {
-        let attachers = self.attachers.as_ref()?;
-        attachers.any.store(false, Ordering::SeqCst);
-        let mut live = attachers.made.iter().filter_map(Weak::upgrade);
+    pub(in crate::runtime) fn next(&mut self) -> Option<Due> {
+        let any = self.any.as_ref()?;
+        any.store(false, Ordering::SeqCst);
+        let mut live = self.made.iter().filter_map(Weak::upgrade);
         let due = live.find(|request| request.asked.swap(false, Ordering::SeqCst))?;
         // There may be another one.
-        attachers.any.store(true, Ordering::SeqCst);
+        any.store(true, Ordering::SeqCst);
         Some(Due(due))
     }
 }
-
-/// What a store has as long as it has no attachers.
-pub(in crate::runtime) const NOT_ASKED: *const AtomicBool = null();
