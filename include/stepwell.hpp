@@ -4334,6 +4334,9 @@ public:
   }
   /// Whether it called the host, which called the next inner frame.
   bool called_through_host() const { return check(), stepwell_frame_called_through_host(frame_); }
+  /// Whether it runs in production code, for it was entered before the debugger was attached. What is in its locals and operands is
+  /// not known: whoever asks gets an error. Nor is its instance, where the store has several of its module.
+  bool is_production() const { return check(), stepwell_frame_is_production(frame_); }
   Module module() const {
     wasm_module_t *module = stepwell_frame_module(frame_);
     if (!module) over();
@@ -4350,7 +4353,9 @@ public:
   std::optional<Val> local(std::size_t index) const {
     check();
     wasm_val_t val = wasm_val_t();
-    return stepwell_frame_local(frame_, index, &val) ? std::optional<Val>(Val(store_, val)) : std::nullopt;
+    if (stepwell_frame_local(frame_, index, &val)) return Val(store_, val);
+    if (is_production()) over();
+    return std::nullopt;
   }
   std::vector<Val> locals() const { return all(stepwell_frame_locals, local_count()); }
   /// A local's name, if the module says one.
@@ -4359,7 +4364,12 @@ public:
     return detail::optional_name(stepwell_frame_local_name, frame_, index);
   }
   /// How many operands are on its stack. In a caller, the call's arguments are still counted.
-  std::size_t operand_count() const { return check(), stepwell_frame_operand_count(frame_); }
+  std::size_t operand_count() const {
+    check();
+    const std::size_t count = stepwell_frame_operand_count(frame_);
+    if (count == 0 && is_production()) over();
+    return count;
+  }
   /// All operands, the bottom of the stack first.
   std::vector<Val> operands() const { return all(stepwell_frame_operands, operand_count()); }
   /// Gives a local another value, with which the guest goes on: a frame that waits for a call, once that has returned, or where it
@@ -4432,6 +4442,7 @@ private:
     std::vector<Val> list;
     list.reserve(count);
     const std::size_t there = get(frame_, values.data(), count);
+    if (there == 0 && is_production()) over();
     for (std::size_t i = 0; i < count && i < there; i++) list.emplace_back(store_, values[i]);
     return list;
   }
@@ -4732,8 +4743,9 @@ template <class Set> Result<Breakpoint> set_breakpoint(const std::shared_ptr<Deb
 class Debugger {
 public:
   static constexpr const char *class_name = "Debugger";
-  /// Attaches to a store of an engine with `Config::debug(true)`, while no guest runs in it. From the next call on, `on_stop(Stop &)` is
-  /// called at every stop, on the guest's thread. It returns an `Action`, or nothing to go on, or a `Result` of either. What it throws
+  /// Attaches to a store of an engine with `Config::debug(true)`. From the next call on, `on_stop(Stop &)` is
+  /// called at every stop, on the guest's thread. Guests that run in the store go on in production code until they return
+  /// (`Frame::is_production`); what they call is debug code. It returns an `Action`, or nothing to go on, or a `Result` of either. What it throws
   /// ends the guest, and is thrown again by the call that ran it.
   template <class F> static Result<Debugger> try_make(Store &store, F on_stop) {
     return try_make(store, std::move(on_stop), [](std::size_t, std::size_t) { return true; });
@@ -5009,6 +5021,76 @@ public:
 
 private:
   detail::Owned<stepwell_pauser_t, stepwell_pauser_delete> ptr_;
+};
+
+namespace detail {
+
+/// What a store calls for an attacher.
+template <class F> struct AttachFunction {
+  F function;
+  std::weak_ptr<StoreBox> store;
+
+  static void call(void *env, stepwell_outcome_t *outcome) noexcept {
+    auto *self = static_cast<AttachFunction *>(env);
+    const StorePtr store = self->store.lock();
+    std::optional<Thrown> thrown = no_further([&]() -> std::optional<Error> {
+      using Return = decltype(self->function());
+      if constexpr (IsResult<Return>::value) {
+        const Return result = self->function();
+        if (!result) return result.error();
+      } else {
+        self->function();
+      }
+      return std::nullopt;
+    });
+    if (thrown && store) {
+      std::string text = thrown->error.what(); // up to a NUL, if there is one
+      const wasm_message_t message = {text.size() + 1, &text[0]};
+      outcome->trap = wasm_trap_new(store->store, &message);
+      if (!outcome->trap) die("no trap could be made for an attach callback that failed");
+      if (CallScope *scope = CallScope::find(store.get())) scope->keep(std::move(*thrown), stepwell_trap_message(outcome->trap));
+    }
+    outcome->done = 1;
+  }
+  static void finalize(void *env) noexcept { delete static_cast<AttachFunction *>(env); }
+};
+
+} // namespace detail
+
+/// Has a store call `on_attach()`, on the thread that uses it, when another thread or a signal handler asks: there it attaches a debugger,
+/// whatever guests run. Where it is called in the middle of a guest, guests cannot be called. What it throws, or returns as a `Result`,
+/// ends the guest. It may outlive the store.
+class Attacher {
+public:
+  static constexpr const char *class_name = "Attacher";
+  template <class F> static Result<Attacher> try_make(Store &store, F on_attach) {
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    using Env = detail::AttachFunction<F>;
+    auto env = std::unique_ptr<Env>(new Env{std::move(on_attach), store.box()});
+    stepwell_attacher_t *attacher = nullptr;
+    if (stepwell_error_t *error = stepwell_attacher_new(store.raw(), Env::call, env.release(), Env::finalize, &attacher)) return detail::take_error(error);
+    return Attacher(attacher);
+  }
+  template <class F> Attacher(Store &store, F on_attach) : Attacher(try_make(store, std::move(on_attach)).value()) {}
+  /// From C, which gives it up.
+  explicit Attacher(stepwell_attacher_t *owned) noexcept : ptr_(owned) {}
+
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  /// Has the store call, at the next of these: the host enters a guest; a host function returns to the guest; the guest begins a function
+  /// or a turn of a loop, where the engine has `Config::epoch(true)`. Twice before that is once. Thread: any; a signal handler may call it.
+  void request() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    stepwell_attacher_request(raw());
+  }
+  /// Takes a request back for which the store has not begun to call. Thread: any.
+  void cancel() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    stepwell_attacher_cancel(raw());
+  }
+  stepwell_attacher_t *raw() const noexcept { return ptr_.get(); }
+
+private:
+  detail::Owned<stepwell_attacher_t, stepwell_attacher_delete> ptr_;
 };
 
 /// Stops that wait for another thread to look at them and answer: given to a `Debugger` in the place of a callback. Copies are of the

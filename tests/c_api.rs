@@ -42,6 +42,7 @@ programs!(
     change,
     steps,
     pause,
+    attach,
     events,
     watch,
     delete_orders,

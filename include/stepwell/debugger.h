@@ -6,6 +6,7 @@
 #ifndef STEPWELL_DEBUGGER_H
 #define STEPWELL_DEBUGGER_H
 
+#include "store.h"
 #include "module.h"
 #include "trap.h"
 #include "exception.h"
@@ -179,6 +180,12 @@ typedef enum stepwell_watch_kind_enum {
   STEPWELL_WATCH_KIND_ACCESS = 4,
 } stepwell_watch_kind_enum;
 
+/**
+ * Has a store call back, at other threads' request, so that a debugger is attached to guests that run. It may outlive
+ * the store; then it does nothing.
+ */
+typedef struct stepwell_attacher_t stepwell_attacher_t;
+
 /** A debugger attached to one store. Other stores never notice. */
 typedef struct stepwell_debugger_t stepwell_debugger_t;
 
@@ -309,10 +316,12 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Attaches a debugger to a store of an engine that is configured for debugging (`stepwell_config_debug_set`), while no
- * guest runs in it. From the next call on, the store runs debug code in a private copy of its own, and `callback` is
- * called at every stop, on the guest's thread. `finalizer(env)` runs when the debugger is gone, or when this fails; it
- * may be NULL.
+ * Attaches a debugger to a store of an engine that is configured for debugging (`stepwell_config_debug_set`). From the
+ * next call on, the store runs debug code in a private copy of its own, and `callback` is called at every stop, on the
+ * guest's thread. `finalizer(env)` runs when the debugger is gone, or when this fails; it may be NULL.
+ *
+ * Guests may be running, which have called the host function in which this is called. Their frames go on in production
+ * code until they return (`stepwell_frame_is_production`); what they call is debug code.
  *
  * Thread: one at a time per store.
  */
@@ -1013,6 +1022,50 @@ bool stepwell_pauser_pause(const stepwell_pauser_t *pauser);
 STEPWELL_API void stepwell_pauser_cancel(const stepwell_pauser_t *pauser);
 
 /**
+ * A new handle by which other threads have the store call `callback`, on the thread that uses the store: so that it
+ * attaches a debugger, by `stepwell_debugger_attach`, whatever guests run. Where it is called in the middle of a
+ * guest, calls of the store's guests are refused. A trap in the outcome ends the guest's call, and so does an outcome
+ * that is not done. While nobody asks, it costs one look at a word where guests are entered and where host functions
+ * return. An error where the engine is not configured for debugging (`stepwell_config_debug_set`).
+ *
+ * `finalizer(env)` runs when the handle is deleted, or behind the callback if that runs then, or when this fails; it
+ * may be NULL. The handle may be used longer than the store, and does nothing then.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_attacher_new(wasm_store_t *store,
+                                           stepwell_ask_callback_t callback,
+                                           void *env,
+                                           stepwell_finalizer_t finalizer,
+                                           own stepwell_attacher_t **out);
+
+/**
+ * Deletes the handle. What was asked for and not called is not called any more. NULL does nothing.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_attacher_delete(own stepwell_attacher_t *attacher);
+
+/**
+ * Has the store call the callback at the next of these: the host enters a guest of the store; a host function returns
+ * to the guest that has called it; the guest begins a function or a turn of a loop, or waits for another thread, where
+ * the engine was configured with `stepwell_config_epoch_set`. Asked again before that, it is called once.
+ *
+ * Thread: any, async-signal-safe.
+ */
+STEPWELL_API
+void stepwell_attacher_request(const stepwell_attacher_t *attacher);
+
+/**
+ * Takes a request back for which the store has not begun to call.
+ *
+ * Thread: any, async-signal-safe.
+ */
+STEPWELL_API void stepwell_attacher_cancel(const stepwell_attacher_t *attacher);
+
+/**
  * Why the guest was stopped, one of `enum stepwell_stop_enum`; 0 if the stop is over.
  *
  * Thread: inside callback only.
@@ -1235,12 +1288,24 @@ STEPWELL_API bool stepwell_frame_called_through_host(const stepwell_frame_t *fra
 STEPWELL_API own wasm_module_t *stepwell_frame_module(const stepwell_frame_t *frame);
 
 /**
- * The frame's instance, through which its globals, memories and tables are reached; NULL if the stop is over.
+ * The frame's instance, through which its globals, memories and tables are reached. NULL if the stop is over; and,
+ * with an error in `stepwell_last_error()`, for a frame that runs in production code, where the store has several
+ * instances of its module.
  *
  * Thread: inside callback only.
  */
 STEPWELL_API
 own wasm_instance_t *stepwell_frame_instance(const stepwell_frame_t *frame);
+
+/**
+ * Whether the frame runs in production code, for it was entered before the debugger was attached; it does so until it
+ * returns. Its function, its instruction and its source are known. What is in its locals and operands is not: whoever
+ * asks for that gets nothing, and an error in `stepwell_last_error()`. False if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_frame_is_production(const stepwell_frame_t *frame);
 
 /**
  * How many places the frame's instruction has in the source: as `stepwell_module_source_count`. 0 if the stop is over.
@@ -1268,7 +1333,8 @@ bool stepwell_frame_source(const stepwell_frame_t *frame,
 STEPWELL_API size_t stepwell_frame_local_count(const stepwell_frame_t *frame);
 
 /**
- * Writes the value of one local, parameters first, to `out`; false, and nothing written, beyond the last.
+ * Writes the value of one local, parameters first, to `out`; false, and nothing written, beyond the last, and in
+ * production code.
  *
  * Thread: inside callback only.
  */
@@ -1279,8 +1345,9 @@ bool stepwell_frame_local(const stepwell_frame_t *frame,
 
 /**
  * Writes the values of the function's locals, parameters first, to `out`, which has room for `capacity` of them: the
- * first ones, if there are more. Returns how many there are; 0 if the stop is over. What is written is the caller's:
- * give each that may be a reference or a `v128` to `wasm_val_delete`. With a `capacity` of 0, `out` may be NULL.
+ * first ones, if there are more. Returns how many there are; 0 if the stop is over, and in production code. What is
+ * written is the caller's: give each that may be a reference or a `v128` to `wasm_val_delete`. With a `capacity` of 0,
+ * `out` may be NULL.
  *
  * Thread: inside callback only.
  */
@@ -1301,8 +1368,8 @@ const char *stepwell_frame_local_name(const stepwell_frame_t *frame,
                                       size_t *size_out);
 
 /**
- * How many operands are on the frame's stack; 0 if the stop is over. In a caller, the call's arguments are still
- * counted.
+ * How many operands are on the frame's stack; 0 if the stop is over, and in production code. In a caller, the call's
+ * arguments are still counted.
  *
  * Thread: inside callback only.
  */

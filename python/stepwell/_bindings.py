@@ -392,6 +392,7 @@ class WatchKind(IntEnum):
     CHANGE = 2
     READ = 3
     ACCESS = 4
+class stepwell_attacher_t(Structure): pass
 class stepwell_debugger_t(Structure): pass
 class stepwell_frame_t(Structure): pass
 class stepwell_pauser_t(Structure): pass
@@ -1010,6 +1011,10 @@ stepwell_pauser_new = function("stepwell_pauser_new", POINTER(stepwell_error_t),
 stepwell_pauser_delete = function("stepwell_pauser_delete", None, [POINTER(stepwell_pauser_t)])
 stepwell_pauser_pause = function("stepwell_pauser_pause", c_bool, [POINTER(stepwell_pauser_t)])
 stepwell_pauser_cancel = function("stepwell_pauser_cancel", None, [POINTER(stepwell_pauser_t)])
+stepwell_attacher_new = function("stepwell_attacher_new", POINTER(stepwell_error_t), [POINTER(wasm_store_t), stepwell_ask_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(stepwell_attacher_t))])
+stepwell_attacher_delete = function("stepwell_attacher_delete", None, [POINTER(stepwell_attacher_t)])
+stepwell_attacher_request = function("stepwell_attacher_request", None, [POINTER(stepwell_attacher_t)])
+stepwell_attacher_cancel = function("stepwell_attacher_cancel", None, [POINTER(stepwell_attacher_t)])
 stepwell_stop_reason = function("stepwell_stop_reason", stepwell_stop_reason_t, [POINTER(stepwell_stop_t)])
 stepwell_stop_frame_count = function("stepwell_stop_frame_count", c_size_t, [POINTER(stepwell_stop_t)])
 stepwell_stop_frame = function("stepwell_stop_frame", POINTER(stepwell_frame_t), [POINTER(stepwell_stop_t), c_size_t])
@@ -1036,6 +1041,7 @@ stepwell_frame_id = function("stepwell_frame_id", c_size_t, [POINTER(stepwell_fr
 stepwell_frame_called_through_host = function("stepwell_frame_called_through_host", c_bool, [POINTER(stepwell_frame_t)])
 stepwell_frame_module = function("stepwell_frame_module", POINTER(wasm_module_t), [POINTER(stepwell_frame_t)])
 stepwell_frame_instance = function("stepwell_frame_instance", POINTER(wasm_instance_t), [POINTER(stepwell_frame_t)])
+stepwell_frame_is_production = function("stepwell_frame_is_production", c_bool, [POINTER(stepwell_frame_t)])
 stepwell_frame_source_count = function("stepwell_frame_source_count", c_size_t, [POINTER(stepwell_frame_t)])
 stepwell_frame_source = function("stepwell_frame_source", c_bool, [POINTER(stepwell_frame_t), c_size_t, POINTER(stepwell_source_t)])
 stepwell_frame_local_count = function("stepwell_frame_local_count", c_size_t, [POINTER(stepwell_frame_t)])

@@ -908,6 +908,34 @@ class Pauser(Managed):
         c.stepwell_pauser_cancel(self._handle)
 
 
+class Attacher(Managed):
+    """Has a store call `on_attach()`, on the thread that uses it, when another thread asks: there it makes a `Debugger`, whatever guests run.
+
+    Where it is called in the middle of a guest, guests cannot be called. What it raises ends the guest, and is raised by the call that ran it.
+    The attacher may outlive the store, and does nothing then. Keep it: once it is gone, nothing is called.
+    """
+
+    _delete = c.stepwell_attacher_delete
+
+    def __init__(self, store: Store, on_attach: Callable[[], Any]) -> None:
+        if not callable(on_attach):
+            raise TypeError(f"on_attach must be callable, not {on_attach!r}")
+        self._on_attach = on_attach
+        out = POINTER(c.stepwell_attacher_t)()
+        with store._lock:
+            check(c.stepwell_attacher_new(store._handle, _asked_to_attach, _calls.register(self), _calls.no_finalizer, byref(out)))
+        self._own(out)
+
+    def request(self) -> None:
+        """Has the store call, at the next of these: the host calls a guest; a host function returns to the guest; the guest begins a
+        function or a turn of a loop, where the engine was made with `epoch=True`. Twice before that is once. Any thread may call it."""
+        c.stepwell_attacher_request(self._handle)
+
+    def cancel(self) -> None:
+        """Takes a request back for which the store has not begun to call."""
+        c.stepwell_attacher_cancel(self._handle)
+
+
 class StopQueue:
     """Stops that wait for another thread to look at them and answer: given to a `Debugger` in the place of `on_stop`.
 
@@ -1224,6 +1252,12 @@ class Frame(Unique):
         return bool(c.stepwell_frame_called_through_host(self._handle))
 
     @cached_property
+    def is_production(self) -> bool:
+        """Whether it runs in production code, for it was entered before the debugger was attached. What is in its locals and operands is
+        not known: to ask is an error. Nor is its instance, where the store has several of its module."""
+        return bool(c.stepwell_frame_is_production(self._handle))
+
+    @cached_property
     def module(self) -> Optional[Module]:
         """Its module; None for one that Python did not make."""
         handle = not_null(c.stepwell_frame_module(self._handle), "stepwell_frame_module")
@@ -1239,6 +1273,9 @@ class Frame(Unique):
         return Instance._of(self._stop.store, self.module, handle)
 
     def _values(self, getter: Any, count: int) -> List[Any]:
+        if self.is_production:
+            getter(self._handle, None, 0)
+            raise last_error("looking into a frame")
         return values_of(self._stop.store, lambda values: getter(self._handle, values, count), count)
 
     @cached_property
@@ -1341,11 +1378,13 @@ class Frame(Unique):
 
     def __str__(self) -> str:
         name = name_to_show(self.func_name) if self.func_name is not None else f"func {self.func_index}"
-        named: Dict[Any, str] = {index: name_to_show(name) for name, index in self.locals.names.items()}
-        shown = ", ".join(f"{named.get(index, index)}={value!r}" for index, value in self.locals.items())
         if self.source:
             name += f" ({self.source[0]})"
         host = " (through the host)" if self.called_through_host else ""
+        if self.is_production:
+            return f"#{self.index} {name} at {self.offset:#x}{host}  in production code"
+        named: Dict[Any, str] = {index: name_to_show(name) for name, index in self.locals.names.items()}
+        shown = ", ".join(f"{named.get(index, index)}={value!r}" for index, value in self.locals.items())
         return f"#{self.index} {name} at {self.offset:#x}{host}  locals: {shown or 'none'}  operands: {self.operands}"
 
 
@@ -1367,5 +1406,15 @@ def _call_asked(env: int, ptr: Any, outcome: Any) -> None:
         _calls.stash(exception)
 
 
+def _call_attach(env: int, outcome: Any) -> None:
+    """What C calls for an attacher."""
+    try:
+        _calls.owner_of(env)._on_attach()
+        outcome[0].done = 1
+    except BaseException as exception:
+        _calls.stash(exception)
+
+
+_asked_to_attach = _calls.callback(c.stepwell_ask_callback_t, _call_attach)
 _asked = _calls.callback(c.stepwell_guarded_stop_callback_t, _call_asked)
 _stopped = _calls.callback(c.stepwell_guarded_stop_callback_t, _call_stopped)

@@ -245,6 +245,8 @@ pub struct VMStoreContext {
     pub deadline: *const AtomicU64,
     /// The heap of the guests.
     pub heap: VMHeap,
+    /// Where the return address into the last frame that called out is: 8 bytes above this.
+    pub exit_head: usize,
 }
 
 impl VMStoreContext {
@@ -254,6 +256,8 @@ impl VMStoreContext {
     pub const EXIT_FP: i32 = std::mem::offset_of!(VMStoreContext, exit_fp) as i32;
     /// Offset of [`VMStoreContext::exit_pc`].
     pub const EXIT_PC: i32 = std::mem::offset_of!(VMStoreContext, exit_pc) as i32;
+    /// Offset of [`VMStoreContext::exit_head`].
+    pub const EXIT_HEAD: i32 = std::mem::offset_of!(VMStoreContext, exit_head) as i32;
     /// Offset of [`VMStoreContext::resume`].
     pub const RESUME: i32 = std::mem::offset_of!(VMStoreContext, resume) as i32;
     /// Offset of [`VMStoreContext::fuel`].
@@ -306,6 +310,8 @@ pub struct Activation {
     pub saved_exit_fp: usize,
     /// [`VMStoreContext::exit_pc`] as it was before this entry.
     pub saved_exit_pc: usize,
+    /// [`VMStoreContext::exit_head`] as it was before this entry.
+    pub saved_exit_head: usize,
     /// How the host computes with floats, if that is not how guests do: its control and status word; else 0.
     pub host_floats: u32,
 }

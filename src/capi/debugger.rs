@@ -23,10 +23,12 @@ pub(super) struct DebuggerObject {
     pub(super) debugger: Debugger,
 }
 
-/// Attaches a debugger to a store of an engine that is configured for debugging (`stepwell_config_debug_set`), while no
-/// guest runs in it. From the next call on, the store runs debug code in a private copy of its own, and `callback` is
-/// called at every stop, on the guest's thread. `finalizer(env)` runs when the debugger is gone, or when this fails; it
-/// may be NULL.
+/// Attaches a debugger to a store of an engine that is configured for debugging (`stepwell_config_debug_set`). From the
+/// next call on, the store runs debug code in a private copy of its own, and `callback` is called at every stop, on the
+/// guest's thread. `finalizer(env)` runs when the debugger is gone, or when this fails; it may be NULL.
+///
+/// Guests may be running, which have called the host function in which this is called. Their frames go on in production
+/// code until they return (`stepwell_frame_is_production`); what they call is debug code.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

@@ -15,6 +15,7 @@
 
 mod plumbing;
 
+pub mod attacher;
 pub mod breakpoint;
 pub mod breakpoint_options;
 pub mod bytes;

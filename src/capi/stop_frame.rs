@@ -74,14 +74,26 @@ pub unsafe extern "C" fn stepwell_frame_module(frame: *const stepwell_frame_t) -
     })
 }
 
-/// The frame's instance, through which its globals, memories and tables are reached; NULL if the stop is over.
+/// The frame's instance, through which its globals, memories and tables are reached. NULL if the stop is over; and,
+/// with an error in `stepwell_last_error()`, for a frame that runs in production code, where the store has several
+/// instances of its module.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_frame_instance(frame: *const stepwell_frame_t) -> Own<wasm_instance_t> {
     or_null("stepwell_frame_instance", || {
-        with_frame(frame, |cell, frame| Ok(Own::new(Object::new(cell, frame.instance()))))
+        with_frame(frame, |cell, frame| Ok(Own::new(Object::new(cell, frame.known_instance()?))))
     })
+}
+
+/// Whether the frame runs in production code, for it was entered before the debugger was attached; it does so until it
+/// returns. Its function, its instruction and its source are known. What is in its locals and operands is not: whoever
+/// asks for that gets nothing, and an error in `stepwell_last_error()`. False if the stop is over.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_frame_is_production(frame: *const stepwell_frame_t) -> bool {
+    or_null("stepwell_frame_is_production", || with_frame(frame, |_, frame| Ok(frame.is_production())))
 }
 
 /// How many places the frame's instruction has in the source: as `stepwell_module_source_count`. 0 if the stop is over.
@@ -118,8 +130,11 @@ unsafe fn write_vals(
     capacity: usize,
 ) -> Result<usize> {
     check_room(&out, capacity)?;
-    // SAFETY: handed on to the caller.
-    with_frame(frame, |cell, frame| unsafe { write_list(cell, &vals(frame), &out, capacity) })
+    with_frame(frame, |cell, frame| {
+        frame.check_values()?;
+        // SAFETY: handed on to the caller.
+        unsafe { write_list(cell, &vals(frame), &out, capacity) }
+    })
 }
 
 /// Refuses NULL where there is to be room for something.
@@ -154,7 +169,8 @@ pub unsafe extern "C" fn stepwell_frame_local_count(frame: *const stepwell_frame
     or_value("stepwell_frame_local_count", 0, || with_frame(frame, |_, frame| Ok(frame.local_count())))
 }
 
-/// Writes the value of one local, parameters first, to `out`; false, and nothing written, beyond the last.
+/// Writes the value of one local, parameters first, to `out`; false, and nothing written, beyond the last, and in
+/// production code.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -166,6 +182,7 @@ pub unsafe extern "C" fn stepwell_frame_local(
     or_null("stepwell_frame_local", || {
         let out = out.check("out")?;
         with_frame(frame, |cell, frame| {
+            frame.check_values()?;
             let Some(val) = frame.local(index) else { return Ok(false) };
             // SAFETY: `out` is C's.
             unsafe { out.write(to_c(cell, &mut *cell.enter()?, val)) };
@@ -175,8 +192,9 @@ pub unsafe extern "C" fn stepwell_frame_local(
 }
 
 /// Writes the values of the function's locals, parameters first, to `out`, which has room for `capacity` of them: the
-/// first ones, if there are more. Returns how many there are; 0 if the stop is over. What is written is the caller's:
-/// give each that may be a reference or a `v128` to `wasm_val_delete`. With a `capacity` of 0, `out` may be NULL.
+/// first ones, if there are more. Returns how many there are; 0 if the stop is over, and in production code. What is
+/// written is the caller's: give each that may be a reference or a `v128` to `wasm_val_delete`. With a `capacity` of 0,
+/// `out` may be NULL.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -208,13 +226,15 @@ pub unsafe extern "C" fn stepwell_frame_local_name(
     })
 }
 
-/// How many operands are on the frame's stack; 0 if the stop is over. In a caller, the call's arguments are still
-/// counted.
+/// How many operands are on the frame's stack; 0 if the stop is over, and in production code. In a caller, the call's
+/// arguments are still counted.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_frame_operand_count(frame: *const stepwell_frame_t) -> usize {
-    or_value("stepwell_frame_operand_count", 0, || with_frame(frame, |_, frame| Ok(frame.operand_count())))
+    or_value("stepwell_frame_operand_count", 0, || {
+        with_frame(frame, |_, frame| frame.check_values().map(|()| frame.operand_count()))
+    })
 }
 
 /// Writes the operands on the frame's stack, its bottom first, to `out`, which has room for `capacity` of them:

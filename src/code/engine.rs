@@ -1,5 +1,6 @@
 //! A module's code in an engine: tables, and a text that nobody outside this room gets to see.
 
+use super::forward::put_jumps;
 use crate::base::{Result, Shared};
 use crate::image::{CodeImage, ImageTables, Tier};
 use crate::isa::{SITE_BYTES, armed_site};
@@ -30,7 +31,7 @@ pub struct EngineCode {
     text_len: u32,
     /// Where its texts live if the system agrees.
     wanted: TextBacking,
-    /// The text until a mapping has it. Also the lock under which the three below are made.
+    /// The text until a mapping has it. Also the lock under which those below are made.
     bytes: Mutex<Vec<u8>>,
     // Before what it goes with.
     registration: OnceLock<Option<Registration>>,
@@ -40,6 +41,8 @@ pub struct EngineCode {
     shared: OnceLock<ExecView>,
     /// The text with every site armed. Made for the first store that steps.
     step_image: OnceLock<TextImage>,
+    /// The text with a jump where each function begins. Made for the first store whose frames are to leave it.
+    forwarding: OnceLock<TextImage>,
 }
 
 impl EngineCode {
@@ -70,6 +73,7 @@ impl EngineCode {
             image: OnceLock::new(),
             shared: OnceLock::new(),
             step_image: OnceLock::new(),
+            forwarding: OnceLock::new(),
         })
     }
 
@@ -99,6 +103,7 @@ impl EngineCode {
             image,
             shared,
             step_image: OnceLock::new(),
+            forwarding: OnceLock::new(),
         }))
     }
 
@@ -219,6 +224,23 @@ impl EngineCode {
     pub(super) unsafe fn cover(&self, base: usize) -> bool {
         // SAFETY: the caller's promise; the step image is as long.
         self.step_image.get().is_some_and(|image| unsafe { image.put_at(base) })
+    }
+
+    /// The text with a jump where each function begins, by a pointer behind it: see [`ForwardingText`].
+    ///
+    /// [`ForwardingText`]: super::ForwardingText
+    pub(super) fn forwarding_image(&self) -> Result<&TextImage> {
+        if let Some(image) = self.forwarding.get() {
+            return Ok(image);
+        }
+        let mut text = self.copy_text()?;
+        let _lock = self.lock();
+        if let Some(image) = self.forwarding.get() {
+            return Ok(image);
+        }
+        put_jumps(&mut text, &self.tables)?;
+        let image = self.new_image(&mut text)?;
+        Ok(self.forwarding.get_or_init(|| image))
     }
 
     fn new_image(&self, text: &mut Vec<u8>) -> Result<TextImage> {

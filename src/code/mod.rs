@@ -15,6 +15,8 @@
 //!   runs. One thing alone is done to it while guests run: [`Pauser`] puts the step image in its place.
 //! * A function can go on in code of its own from its first instruction on: a *detour*, which the plan has as it has
 //!   armed sites.
+//! * Frames of a shared text that are to call a private one go on in a copy of theirs, [`ForwardingText`], whose
+//!   functions all begin with a jump there. It is made so, and never patched.
 //! * No page is writable and executable at once.
 //! * After a failed edit, plan and code are as they were, or the registry says that nothing may run any more. How an
 //!   edit goes is told in `edit.rs`, with an example.
@@ -23,6 +25,7 @@ mod detours;
 mod edit;
 mod engine;
 mod fixed;
+mod forward;
 mod pause;
 mod plan;
 mod private;
@@ -31,6 +34,7 @@ mod registry;
 pub use edit::PatchEdit;
 pub use engine::{EngineCode, EngineCodeId, Registration};
 pub use fixed::FixedCode;
+pub use forward::ForwardingText;
 pub use pause::Pauser;
 pub use plan::StepScope;
 pub use registry::{CodeRegistry, CodeSlot, LoadedCode, Ownership, StoreCode, TextBase, broken};

@@ -2,7 +2,7 @@
 
 use super::plan::{PatchPlan, StepScope};
 use super::private::PrivateText;
-use super::{EngineCode, EngineCodeId, PatchEdit, Pauser, Registration};
+use super::{EngineCode, EngineCodeId, ForwardingText, PatchEdit, Pauser, Registration};
 use crate::abi::StopCell;
 use crate::base::{Error, ErrorKind, Pc, Result, Shared, TextOffset};
 use crate::image::SiteId;
@@ -72,6 +72,8 @@ pub enum StoreCode {
     Shared(SharedText),
     /// A mapping of this store's own. It alone can be patched.
     Private(Box<PrivateText>),
+    /// A copy of the engine's mapping in which no function is called.
+    Forwarding(Box<ForwardingText>),
 }
 
 impl StoreCode {
@@ -81,6 +83,7 @@ impl StoreCode {
         Pc::new(match self {
             StoreCode::Shared(text) => text.base,
             StoreCode::Private(text) => text.base(),
+            StoreCode::Forwarding(text) => text.base(),
         })
     }
 
@@ -106,6 +109,7 @@ impl StoreCode {
         match self {
             StoreCode::Shared(text) => text.len,
             StoreCode::Private(text) => text.len(),
+            StoreCode::Forwarding(text) => text.len(),
         }
     }
 
@@ -129,6 +133,11 @@ impl StoreCode {
     /// Whether it can be patched.
     pub fn is_private(&self) -> bool {
         matches!(self, StoreCode::Private(_))
+    }
+
+    /// Whether functions can be called in it: not in a copy whose functions all begin elsewhere.
+    fn is_called(&self) -> bool {
+        !matches!(self, StoreCode::Forwarding(_))
     }
 }
 
@@ -248,15 +257,7 @@ impl CodeRegistry {
             ),
             Ownership::Private { cell } => (StoreCode::Private(Box::new(PrivateText::new(code, cell)?)), code.clone()),
         };
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                let index = u32::try_from(self.slots.0.len())
-                    .map_err(|_| Error::new(ErrorKind::Limit, "more than 2^32 modules in one store"))?;
-                self.slots.0.push(None);
-                CodeSlot(index)
-            }
-        };
+        let slot = self.free_slot()?;
         self.insert_range(&store, slot);
         if self.slots.0.len() > FEW {
             self.note_code(code.id(), slot);
@@ -275,6 +276,42 @@ impl CodeRegistry {
             self.remove(slot);
             return Err(error);
         }
+        Ok(slot)
+    }
+
+    /// A slot with nothing in it.
+    fn free_slot(&mut self) -> Result<CodeSlot> {
+        if let Some(slot) = self.free.pop() {
+            return Ok(slot);
+        }
+        let index = u32::try_from(self.slots.0.len())
+            .map_err(|_| Error::new(ErrorKind::Limit, "more than 2^32 modules in one store"))?;
+        self.slots.0.push(None);
+        Ok(CodeSlot(index))
+    }
+
+    /// Registers a copy of the shared text in a slot, whose functions go on where those of the same index begin in
+    /// another text of the store: that is, in a slot with code of the same module, which stays at least as long.
+    /// Instructions, tables and offsets are those of the shared text; whoever stands in it may go on in the copy. It is
+    /// none of those that [`CodeRegistry::find`] finds.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where either slot is empty, or the code there has other functions; what mapping it said.
+    pub fn register_forwarding(&mut self, from: CodeSlot, to: CodeSlot) -> Result<CodeSlot> {
+        let (engine, target) = (self.check(from)?.engine.near(), self.check(to)?);
+        let functions = &target.engine.tables().functions;
+        if functions.len() != engine.tables().functions.len() {
+            let message = format!("the code in slot {} has other functions than that in slot {}", to.0, from.0);
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        let text = ForwardingText::new(&engine, |index| target.store.pc(functions[index].start))?;
+        let store = StoreCode::Forwarding(Box::new(text));
+        let slot = self.free_slot()?;
+        self.insert_range(&store, slot);
+        if self.slots.0.len() > FEW && self.by_code.is_empty() {
+            self.note_all();
+        }
+        self.slots.0[slot.index()] = Some(LoadedCode { registration: None, store, engine });
         Ok(slot)
     }
 
@@ -355,17 +392,19 @@ impl CodeRegistry {
         let loaded = self.entry(slot);
         match &loaded.store {
             StoreCode::Shared(_) => loaded.engine.keep_registration(|| make(loaded)),
-            StoreCode::Private(_) if loaded.registration.is_none() => {
+            StoreCode::Private(_) | StoreCode::Forwarding(_) if loaded.registration.is_none() => {
                 let registration = make(loaded);
                 self.loaded_mut(slot).registration = registration;
             }
-            StoreCode::Private(_) => {}
+            StoreCode::Private(_) | StoreCode::Forwarding(_) => {}
         }
     }
 
     fn remove(&mut self, slot: CodeSlot) {
         let Some(loaded) = self.slots.0[slot.index()].take() else { return };
-        if let Ok(at) = self.place_of(loaded.engine.id()) {
+        if let Ok(at) = self.place_of(loaded.engine.id())
+            && self.by_code[at].1 == slot
+        {
             self.by_code.remove(at);
         }
         let start = loaded.store.base().get();
@@ -397,19 +436,26 @@ impl CodeRegistry {
     /// Notes where code is that has not been put there yet.
     fn note_code(&mut self, code: EngineCodeId, slot: CodeSlot) {
         if self.by_code.is_empty() {
-            let mut known: Vec<_> = self.iter().map(|(slot, loaded)| (loaded.engine.id(), slot)).collect();
-            known.sort_unstable();
-            self.by_code = known;
+            self.note_all();
         }
         if let Err(at) = self.place_of(code) {
             self.by_code.insert(at, (code, slot));
         }
     }
 
+    /// Notes where all code is.
+    fn note_all(&mut self) {
+        let called = self.iter().filter(|(_, loaded)| loaded.store.is_called());
+        let mut known: Vec<_> = called.map(|(slot, loaded)| (loaded.engine.id(), slot)).collect();
+        known.sort_unstable();
+        self.by_code = known;
+    }
+
     /// The slot of code that is registered.
     pub fn find(&self, code: &EngineCode) -> Option<CodeSlot> {
         if self.slots.0.len() <= FEW {
-            return self.iter().find(|(_, loaded)| loaded.engine.id() == code.id()).map(|(slot, _)| slot);
+            let mut called = self.iter().filter(|(_, loaded)| loaded.store.is_called());
+            return called.find(|(_, loaded)| loaded.engine.id() == code.id()).map(|(slot, _)| slot);
         }
         Some(self.by_code[self.place_of(code.id()).ok()?].1)
     }

@@ -126,6 +126,7 @@ pub(super) fn wasm_to_host(isa: &dyn TargetIsa, ty: &FuncType) -> Result<Vec<u8>
         let exit_pc = builder.ins().get_return_address(POINTER);
         builder.ins().store(trusted, exit_fp, store, VMStoreContext::EXIT_FP);
         builder.ins().store(trusted, exit_pc, store, VMStoreContext::EXIT_PC);
+        builder.ins().store(trusted, frame, store, VMStoreContext::EXIT_HEAD);
 
         let count = ty.params.len().max(ty.results.len()) as u32;
         let align_shift = align_of::<ValRaw>().trailing_zeros() as u8;

@@ -128,8 +128,10 @@ fn find(store: StoreRef<'_>, id: usize) -> Option<Found> {
                 ControlFlow::Continue(())
             }
             Some(found) => {
-                // One that stands at a stop waits for no call: the debugger's callback has made one.
-                found.caller = frame.after_call.then_some(Caller { id: own, module, func, call: frame.wasm });
+                // One that stands at a stop waits for no call: the debugger's callback has made one. Nobody sees one in
+                // production code go on.
+                let goes_on = frame.after_call && !frame.is_production();
+                found.caller = goes_on.then_some(Caller { id: own, module, func, call: frame.wasm });
                 ControlFlow::Break(())
             }
         }
@@ -164,14 +166,15 @@ pub(super) fn left(store: StoreRef<'_>, goes_on: Option<usize>) -> Vec<usize> {
     left
 }
 
-/// The frame that the one of this id returns to, by its id; none if that is the host.
-pub(super) fn next_out(store: StoreRef<'_>, id: usize) -> Option<usize> {
+/// The frame that the one of this id returns to, by its id, and whether that runs production code; none if it is the
+/// host.
+pub(super) fn next_out(store: StoreRef<'_>, id: usize) -> Option<(usize, bool)> {
     let (mut found, mut next) = (false, None);
     store.walk_frames(|frame| {
         let Some(func) = frame.module.info().defined(frame.func) else { return ControlFlow::Continue(()) };
         let own = store.frame_id(frame.slot, func, frame.fp);
         if found {
-            next = (!frame.host_boundary_before).then_some(own);
+            next = (!frame.host_boundary_before).then_some((own, frame.is_production()));
             return ControlFlow::Break(());
         }
         found = own == id;

@@ -3,7 +3,8 @@
 //!
 //! Custom sections name the modules and instances of the store, and the frames with their locals and operands; the
 //! memories and globals of all instances are those of the module, memories with what is in them. The format knows no
-//! vectors and no references among locals and operands, which are told as missing; globals with references are null.
+//! vectors and no references among locals and operands, which are told as missing, as all are of
+//! frames in production code; globals with references are null.
 //! Tables, and what references refer to, are left out.
 
 use super::stop::Stop;
@@ -46,8 +47,12 @@ impl Stop<'_> {
             let start = body.map_or(0, |body| body.bytes.start);
             let offset = frame.offset().index().saturating_sub(start) as u32;
             // An instance that a frame has is one of the store's.
-            let instance = contents.instances.get(&frame.instance()).copied().unwrap_or(u32::MAX);
-            let locals: Vec<_> = frame.locals().into_iter().map(value).collect();
+            let instance = frame.instance().and_then(|instance| contents.instances.get(&instance).copied());
+            let instance = instance.unwrap_or(u32::MAX);
+            let locals: Vec<_> = match frame.is_production() {
+                true => (0..frame.local_count()).map(|_| CoreDumpValue::Missing).collect(),
+                false => frame.locals().into_iter().map(value).collect(),
+            };
             let operands: Vec<_> = frame.operands().into_iter().map(value).collect();
             stack.frame(instance, frame.func().get(), offset, locals, operands);
         }

@@ -1,6 +1,6 @@
 //! A live Wasm frame as it is shown: which function it is of, where in it, and every local and every operand.
 
-use crate::base::{FuncIndex, LocalIndex, WasmOffset};
+use crate::base::{Error, ErrorKind, FuncIndex, LocalIndex, Result, WasmOffset};
 use crate::dwarf::Location;
 use crate::runtime::{FrameState, Instance, KeptFrame, Module, StoreRef, Val};
 
@@ -20,12 +20,35 @@ impl<'a> Frame<'a> {
         self.store
     }
 
-    /// The instance whose function this is.
+    /// Whether it runs in production code, for it was entered before the debugger was attached. It does so until it
+    /// returns. What is in its locals and operands is not known, nor is its instance where the store has several of its
+    /// module.
+    pub fn is_production(&self) -> bool {
+        self.kept.is_production()
+    }
+
+    /// Refuses a frame whose locals and operands are not known.
     ///
-    /// # Panics
-    /// Never: all frames of a store with a debugger run debug code, which keeps its instance in the frame.
-    pub fn instance(&self) -> Instance {
-        self.kept.instance().expect("debug code keeps its instance")
+    /// # Errors
+    /// [`ErrorKind::State`] for one that [runs in production code](Self::is_production).
+    pub fn check_values(&self) -> Result<()> {
+        if self.is_production() { Err(unknown_values()) } else { Ok(()) }
+    }
+
+    /// The instance whose function this is; `None` where that is not known: see [`Frame::is_production`].
+    pub fn instance(&self) -> Option<Instance> {
+        self.kept.instance()
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where it is not known.
+    pub(crate) fn known_instance(&self) -> Result<Instance> {
+        self.instance().ok_or_else(|| {
+            let message = "this frame runs in production code, which does not say which of several instances it is of";
+            Error::new(ErrorKind::State, message)
+        })
     }
 
     /// Its module.
@@ -71,17 +94,22 @@ impl<'a> Frame<'a> {
 
     /// How many locals the function has, parameters counted.
     pub fn local_count(&self) -> usize {
-        self.state().local_count()
+        let module = self.module();
+        match (self.state(), module.info().defined(self.func())) {
+            (Some(state), _) => state.local_count(),
+            (None, Some(func)) => module.info().declared_locals(func, module.binary()).len(),
+            (None, None) => 0,
+        }
     }
 
-    /// A local, parameters first.
+    /// A local, parameters first; `None` beyond the last, and in production code.
     pub fn local(&self, index: usize) -> Option<Val> {
-        self.state().local(index)
+        self.state()?.local(index)
     }
 
-    /// All locals, parameters first.
+    /// All locals, parameters first; none in production code.
     pub fn locals(&self) -> Vec<Val> {
-        self.state().locals()
+        self.state().map_or(Vec::new(), |state| state.locals())
     }
 
     /// A local's name, if the module's name section has one.
@@ -89,19 +117,27 @@ impl<'a> Frame<'a> {
         self.module().info().names.locals.get(&self.kept.func())?.get(&index).map(String::as_str)
     }
 
-    /// How many operands are on the frame's stack. In a caller, the call's arguments are still counted.
+    /// How many operands are on the frame's stack. In a caller, the call's arguments are still counted; in production
+    /// code there are none.
     pub fn operand_count(&self) -> usize {
-        self.state().operand_count()
+        self.state().map_or(0, |state| state.operand_count())
     }
 
-    /// All operands, bottom first.
+    /// All operands, bottom first; none in production code.
     pub fn operands(&self) -> Vec<Val> {
-        self.state().operands()
+        self.state().map_or(Vec::new(), |state| state.operands())
     }
 
-    /// # Panics
-    /// Never: the frame borrows the stop, whose event is being told.
-    fn state(&self) -> FrameState<'a> {
-        self.store.state_of(self.kept).expect("the stop is being told")
+    /// What is in it; `None` in production code. The frame borrows the stop, whose event is being told.
+    fn state(&self) -> Option<FrameState<'a>> {
+        self.store.state_of(self.kept)
     }
+}
+
+/// The error of asking for what production code does not keep.
+#[cold]
+pub(super) fn unknown_values() -> Error {
+    let message = "this frame runs in production code, whose values are not kept: it was entered before the debugger \
+                   was attached";
+    Error::new(ErrorKind::State, message)
 }

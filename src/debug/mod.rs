@@ -1,9 +1,10 @@
 //! Breakpoints, stepping, frames: decides *what* to stop at and what to show. It edits the store's patch plan and
 //! never touches machine code; where the guest is inside a region it has the store find out by rerun.
 //!
-//! A [`Debugger`] is attached to one store while none of its frames is live. From then on the store runs debug code, in
-//! a private copy of its own, and every stop calls the [`Debugger`]'s callback on the guest's thread with the [`Stop`]
-//! in its hands. Stores without a debugger never notice.
+//! A [`Debugger`] is attached to one store. From then on the store runs debug code, in a private copy of its own, and
+//! every stop calls the [`Debugger`]'s callback on the guest's thread with the [`Stop`] in its hands. Stores without a
+//! debugger never notice. Frames that are live when it is attached run on in production code. They are further out than
+//! all others, are shown without what is in them, and are to steps and watchpoints what the host is.
 //!
 //! # Who has the state
 //!
@@ -123,9 +124,12 @@ impl Debugger {
     /// Attaches to `store`: its modules' debug code is compiled if it was not yet (once per module and engine), and
     /// from the next call on the store runs it in a private copy. `handler` is called at every stop.
     ///
+    /// Guests may be running, which have called the host function in which this is called. Their frames go on in
+    /// production code until they return: see [`Frame::is_production`]. What they call is debug code.
+    ///
     /// # Errors
-    /// [`ErrorKind::State`] when the engine is not configured for debugging, when a debugger is attached already, or
-    /// when a Wasm frame of the store is live; otherwise what compiling or mapping the code said.
+    /// [`ErrorKind::State`] when the engine is not configured for debugging, or when a debugger is attached already;
+    /// otherwise what compiling or mapping the code said.
     pub fn attach(
         store: &mut impl AsStoreMut,
         handler: impl Fn(&mut Stop<'_>) -> Action + Send + Sync + 'static,

@@ -193,6 +193,10 @@ impl Stepping {
         if self.run != store.run() {
             return Ok(());
         }
+        if !store.is_private(slot) {
+            // In production code no step ends; but one that does so anywhere goes on.
+            return if self.goal == Goal::Anywhere { Ok(()) } else { self.cancel(layers, store) };
+        }
         let frame = store.as_store().frame_id(slot, func, fp);
         let reached = self.reached_in(|| frame);
         match &mut self.plan {
@@ -263,12 +267,22 @@ impl Stepping {
         store: &mut StoreMut<'_>,
         action: &Action,
     ) -> Result<()> {
-        let Some((frame, code)) = nth_frame(store, 0) else { return self.cancel(layers, store) };
-        let mut wasm = WasmOffset::new(0);
+        let mut innermost = None;
         store.walk_frames(|frame| {
-            wasm = frame.wasm;
+            innermost = Some((frame.wasm, frame.is_production()));
             ControlFlow::Break(())
         });
+        let wasm = match innermost {
+            Some((wasm, false)) => wasm,
+            // It goes on in production code, up to the next call.
+            Some((_, true)) if matches!(action, Action::StepInstruction | Action::StepLine) => {
+                self.pause();
+                (self.goal, self.run) = (Goal::Anywhere, store.run());
+                return layers.set_scope(store, Layer::Step, StepScope::All);
+            }
+            _ => return self.cancel(layers, store),
+        };
+        let Some((frame, code)) = nth_frame(store, 0) else { return self.cancel(layers, store) };
         // What it calls comes back to it, or leaves it without a call.
         self.start_in(layers, store, action, From { frame, code, wasm, leaves: false })
     }
@@ -478,10 +492,14 @@ fn leaves_by_call(store: &StoreMut<'_>, at: &StopInfo, wasm: WasmOffset) -> bool
     store.module_in(at.slot).is_some_and(|module| is_tail_call(module.binary(), wasm))
 }
 
-/// Goes over the frames, innermost first: their ids, their code, and the modules. A function that did not fit on the
-/// stack does not go on, and is not shown.
+/// Goes over the frames in which a step can end, innermost first: their ids, their code, and the modules. A function
+/// that did not fit on the stack does not go on, and is not shown. Frames of production code are further out than all
+/// others, and are to a step what the host is.
 fn walk_code(store: &StoreMut<'_>, mut visit: impl FnMut(usize, Code, &Module) -> ControlFlow<()>) {
     store.walk_frames(|frame| {
+        if frame.is_production() {
+            return ControlFlow::Break(());
+        }
         let Some(func) = frame.module.info().defined(frame.func).filter(|_| frame.set_up) else {
             return ControlFlow::Continue(());
         };
@@ -504,13 +522,9 @@ fn nth_frame(store: &StoreMut<'_>, index: usize) -> Option<(usize, Code)> {
 fn functions(store: &StoreMut<'_>, skip: usize) -> StepScope {
     let mut found = Vec::with_capacity(2);
     let mut seen = 0;
-    store.walk_frames(|frame| {
-        // A function that did not fit on the stack does not go on.
-        if !frame.set_up {
-            return ControlFlow::Continue(());
-        }
+    walk_code(store, |_, code, _| {
         if seen >= skip {
-            found.extend(frame.module.info().defined(frame.func).map(|func| (frame.slot, func)));
+            found.push(code);
         }
         seen += 1;
         if seen == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

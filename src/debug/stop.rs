@@ -121,7 +121,7 @@ impl<'a> Stop<'a> {
     /// The module and name by which the guest that calls imports the host function, if that is the reason, and it does.
     pub fn host_import(&mut self) -> Option<(String, String)> {
         let called = self.reason.host_call()?.func;
-        let instance = self.top()?.instance();
+        let instance = self.top()?.instance()?;
         let module = instance.module(&self.store).ok()?.clone();
         let is_func = |import: &&Import| matches!(import.ty, EntityType::Func(_));
         let imported = module.info().imports.iter().filter(is_func).zip((0..).map(FuncIndex::new));

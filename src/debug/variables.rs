@@ -11,6 +11,7 @@ use crate::dwarf::{
     VariableKind, WasmValue, Write,
 };
 use crate::runtime::{AsStore, AsStoreMut, Memory, ModuleId, Val};
+use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -214,11 +215,13 @@ impl FrameVariable {
     ) -> Result<R> {
         self.check(frame)?;
         let inspector = frame.module().inspector();
-        let at = Context { frame: self.function.as_deref(), reader: frame };
-        match &self.found {
-            Found::Variable(variable) => question(&inspector, &inspector.value(variable, &at)?, &at),
-            Found::Value(value) => question(&inspector, value, &at),
-        }
+        read(frame, |reader| {
+            let at = Context { frame: self.function.as_deref(), reader };
+            match &self.found {
+                Found::Variable(variable) => question(&inspector, &inspector.value(variable, &at)?, &at),
+                Found::Value(value) => question(&inspector, value, &at),
+            }
+        })
     }
 
     /// Asks about its type, which it has wherever it is.
@@ -229,11 +232,13 @@ impl FrameVariable {
     ) -> Result<R> {
         self.check(frame)?;
         let inspector = frame.module().inspector();
-        let at = Context { frame: self.function.as_deref(), reader: frame };
-        match &self.found {
-            Found::Variable(variable) => question(&inspector, &inspector.typed(variable)?, &at),
-            Found::Value(value) => question(&inspector, value, &at),
-        }
+        read(frame, |reader| {
+            let at = Context { frame: self.function.as_deref(), reader };
+            match &self.found {
+                Found::Variable(variable) => question(&inspector, &inspector.typed(variable)?, &at),
+                Found::Value(value) => question(&inspector, value, &at),
+            }
+        })
     }
 }
 
@@ -243,24 +248,52 @@ impl Home {
     }
 }
 
-impl FrameReader for Frame<'_> {
+/// Reads a frame.
+struct Reader<'a, 'f> {
+    frame: &'a Frame<'f>,
+    /// Why something that was asked for is not known.
+    unknown: RefCell<Option<Error>>,
+}
+
+/// Asks about what is in a frame. Where that takes something that production code does not keep, that is the error.
+fn read<R>(frame: &Frame<'_>, question: impl FnOnce(&dyn FrameReader) -> Result<R>) -> Result<R> {
+    let reader = Reader { frame, unknown: RefCell::new(None) };
+    let answer = question(&reader);
+    match reader.unknown.into_inner() {
+        Some(unknown) => Err(unknown),
+        None => answer,
+    }
+}
+
+impl Reader<'_, '_> {
+    /// The frame, if it knows this.
+    fn knows<T>(&self, known: Result<T>) -> Option<T> {
+        known.map_err(|unknown| *self.unknown.borrow_mut() = Some(unknown)).ok()
+    }
+}
+
+impl FrameReader for Reader<'_, '_> {
     fn local(&self, index: LocalIndex) -> Option<WasmValue> {
-        number(Frame::local(self, index.index())?)
+        self.knows(self.frame.check_values())?;
+        number(self.frame.local(index.index())?)
     }
 
     fn global(&self, index: GlobalIndex) -> Option<WasmValue> {
-        let store = self.store();
-        number(self.instance().global(store, index)?.get(store).ok()?)
+        let store = self.frame.store();
+        number(self.knows(self.frame.known_instance())?.global(store, index)?.get(store).ok()?)
     }
 
     fn operand(&self, index: u32) -> Option<WasmValue> {
-        number(*self.operands().get(index as usize)?)
+        self.knows(self.frame.check_values())?;
+        number(*self.frame.operands().get(index as usize)?)
     }
 
     fn memory(&self, address: MemoryAddress, bytes: &mut [u8]) -> bool {
-        let Some(memory) = first_memory(self) else { return false };
+        let store = self.frame.store();
+        let Some(instance) = self.knows(self.frame.known_instance()) else { return false };
+        let Some(memory) = instance.memory(store, MemoryIndex::new(0)) else { return false };
         let Ok(at) = usize::try_from(address.get()) else { return false };
-        memory.read(self.store(), at, bytes).is_ok()
+        memory.read(store, at, bytes).is_ok()
     }
 }
 
@@ -314,7 +347,7 @@ impl Frame<'_> {
     pub fn variable(&self, level: usize, path: &str) -> Result<FrameVariable> {
         let inspector = self.module().inspector();
         let function = self.function(&inspector, level)?;
-        let value = inspector.evaluate_path(path, &Context { frame: function.as_ref(), reader: self })?;
+        let value = read(self, |reader| inspector.evaluate_path(path, &Context { frame: function.as_ref(), reader }))?;
         let function = function.map(Arc::new);
         Ok(FrameVariable { name: path.trim().to_owned(), found: Found::Value(value), function, home: Home::of(self) })
     }
@@ -359,11 +392,12 @@ impl Debugger {
         match storage {
             Storage::Local(local) => self.watch_local(stop, frame, local.index(), kind),
             Storage::Global(index) => {
-                let global = shown.instance().global(shown.store(), index).ok_or_else(|| missing("such global"))?;
+                let global = shown.known_instance()?.global(shown.store(), index);
+                let global = global.ok_or_else(|| missing("such global"))?;
                 self.watch_global(stop, global, kind)
             }
             Storage::Memory(address, size) => {
-                let memory = first_memory(&shown).ok_or_else(|| missing("memory"))?;
+                let memory = first_memory(&shown)?;
                 let bytes = address.get()..address.get().saturating_add(size);
                 let bound = is_of_frame.then(|| shown.id());
                 self.watch_bytes(stop, (memory, bytes), kind, bound)
@@ -400,15 +434,15 @@ impl Stop<'_> {
     /// Writes what a frame says is to be written.
     fn write(&mut self, frame: usize, what: impl FnOnce(&Frame<'_>) -> Result<Write>) -> Result<()> {
         let Some(shown) = self.frame(frame) else { return Err(no_frame(self, frame)) };
-        let instance = shown.instance();
         match what(&shown)? {
             Write::Memory(address, bytes) => {
-                let memory = first_memory(&shown).ok_or_else(|| missing("memory"))?;
+                let memory = first_memory(&shown)?;
                 let at = usize::try_from(address.get()).map_err(|_| missing("such address"))?;
                 memory.write(self.as_store_mut(), at, &bytes)
             }
             Write::Global(index, value) => {
-                let global = instance.global(self.as_store(), index).ok_or_else(|| missing("such global"))?;
+                let global = shown.known_instance()?.global(self.as_store(), index);
+                let global = global.ok_or_else(|| missing("such global"))?;
                 global.set(self.as_store_mut(), val(value))
             }
             Write::Local(index, value) => self.set_local(frame, index.index(), val(value)),
@@ -418,8 +452,8 @@ impl Stop<'_> {
 }
 
 /// The memory that addresses of the source are in.
-fn first_memory(frame: &Frame<'_>) -> Option<Memory> {
-    frame.instance().memory(frame.store(), MemoryIndex::new(0))
+fn first_memory(frame: &Frame<'_>) -> Result<Memory> {
+    frame.known_instance()?.memory(frame.store(), MemoryIndex::new(0)).ok_or_else(|| missing("memory"))
 }
 
 /// A number, as debug information knows it.

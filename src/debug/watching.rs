@@ -68,10 +68,12 @@ impl Debugger {
         local: usize,
         kind: WatchKind,
     ) -> Result<WatchpointId> {
-        let (id, count) = stop.frame(frame).map(|frame| (frame.id(), frame.local_count())).ok_or_else(|| {
+        let shown = stop.frame(frame).ok_or_else(|| {
             let count = stop.frame_count();
             Error::new(ErrorKind::Argument, format!("there is no frame {frame}: there are {count}"))
         })?;
+        shown.check_values()?;
+        let (id, count) = (shown.id(), shown.local_count());
         if local >= count {
             let message = format!("the frame's function has no local {local}: it has {count}");
             return Err(Error::new(ErrorKind::Argument, message));

@@ -32,6 +32,7 @@
 //! |---|---|---|
 //! | [`FRAME_HEAD`] | bytes of a frame's return address and its caller's frame pointer, which end the frame | `compile/` |
 //! | [`caller_of`] | both, read from a frame | `runtime/` |
+//! | [`return_place`] | where a frame has the first of them; a builtin's shim notes what would be its own frame pointer, had it a frame | `runtime/` |
 //! | [`STACK_ALIGN`] | what arguments on the stack are rounded up to | `compile/` |
 //! | [`ARGUMENT_REGISTERS`], [`RESULT_REGISTERS`] | how many of the Wasm convention there are | `compile/` |
 //! | [`PreservedRegister`] | the registers that calls preserve besides the frame pointer: `ALL` of them, in the order in which frames have them, and `numbered` as the code generator does; [`SavedRegisters`] says which of them a function has saved | `image/`, `compile/`, `runtime/` |
@@ -98,8 +99,8 @@ pub use machine::{
     ELF_MACHINE, FILL, FLOAT_FLAGS, FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, MAX_DISTANCE, PAGE_SIZE,
     PAGE_TABLE_SPAN, PreservedRegister, RESULT_REGISTERS, ResumeJump, SITE_BYTES, SITE_NOP, STACK_ALIGN, STUB_BYTES,
     StopContext, TRAP_BYTES, armed_site, call_distance, call_from_fault, caller_of, check_processor, detour, enter,
-    fault_place, float_control, is_call, is_write_fault, land, prefetch, relaxed, set_float_control, set_single_step,
-    stop_at_fault, stop_handler, stop_stub, unwind,
+    fault_place, float_control, is_call, is_write_fault, land, prefetch, relaxed, return_place, set_float_control,
+    set_single_step, stop_at_fault, stop_handler, stop_stub, unwind,
 };
 use machine::{DWARF_RETURN_ADDRESS, ENTRY_RULES, frame_rules, unwound_parts};
 pub use saved::SavedRegisters;

@@ -44,6 +44,7 @@ pub use handle::func::{RawFunc, TypedFunc};
 pub use handle::host::{IntoFunc, KnownType, MakeFunc};
 pub use handle::linker::{InstancePre, Linker};
 pub use handle::typed::{WasmRet, WasmTy, WasmValues};
+pub use objects::attachers::Attacher;
 pub use objects::deadline::{Ask, Interrupter};
 pub use objects::handles::{AnyRef, ExnRef, Extern, ExternRef, Func, Global, Instance, Memory, Root, Table, Tag};
 pub use objects::owned::{EventId, StoreId};

@@ -75,6 +75,7 @@ mod tests {
             store: std::ptr::null_mut(),
             saved_exit_fp: 0,
             saved_exit_pc: 0,
+            saved_exit_head: 0,
             host_floats: said,
         };
         // SAFETY: it is there.

@@ -107,6 +107,14 @@ impl TextImage {
         Ok(ExecView { mapping: view, len: self.len })
     }
 
+    /// The same, with so many read-write bytes, at least, behind its last page.
+    pub fn map_exec_with(&self, behind: usize) -> Result<ExecView> {
+        let behind = round_up_to_page(behind)
+            .ok_or_else(|| Error::new(ErrorKind::Limit, format!("{behind} bytes behind a text")))?;
+        let view = Mapping::new(&self.source, self.padded_len(), behind)?;
+        Ok(ExecView { mapping: view, len: self.len })
+    }
+
     /// Puts the text, executable, in the place of another that is as long. Who runs there meanwhile finds, at each
     /// moment, the one or the other. No lock is taken and nothing allocated. False where the system refuses.
     ///
@@ -252,6 +260,11 @@ impl ExecView {
     /// Bytes of the text.
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// The first byte behind its last page: read-write, where it was mapped with such bytes.
+    pub fn behind(&self) -> *mut u8 {
+        (self.mapping.base + self.len.next_multiple_of(PAGE_SIZE)) as *mut u8
     }
 
     /// Whether the text is empty; it never is.

@@ -660,6 +660,66 @@ void elsewhere() {
   CHECK(served == 1);
 }
 
+/// A debugger is attached to guests that run: in a host function, and where another thread asks for it.
+void running() {
+  Engine engine{Config().debug(true).epoch(true)};
+  Store store{engine};
+  Module module(store, bytes(ATTACH));
+  std::optional<Debugger> debugger;
+  int stops = 0, asked = 0;
+  bool ends = false;
+  std::optional<Instance> instance;
+  const auto attach = [&] {
+    if (debugger) return;
+    debugger.emplace(store, [&](Stop &stop) {
+      stops++;
+      const Frame top = stop.frame(), outer = stop.frame(1);
+      CHECK(!top.is_production() && top.local(0) && outer.is_production() && outer.id() > top.id() && outer.local_count() == 1);
+      CHECK(outer.func_name() && outer.sources().empty() && same(outer.instance(), *instance));
+      THROWS(outer.local(0), Error, "production code");
+      THROWS(outer.locals(), Error, "production code");
+      THROWS(outer.operands(), Error, "production code");
+      THROWS(outer.operand_count(), Error, "production code");
+      if (ends) instance->global("end").set(1);
+    });
+    debugger->break_at_function("leaf");
+  };
+  Func host(store, [&] { attach(); });
+  instance.emplace(store, module, host);
+  const TypedFunc<int(int)> deep = instance->func<int(int)>("deep"), spin = instance->func<int(int)>("spin"), leaf = instance->func<int(int)>("leaf");
+  for (int i = 0; i < 2; i++) {
+    stops = 0;
+    CHECK(deep(30) == 30 * 31 / 2 + 30 && stops == 30);
+    debugger.reset();
+  }
+  ends = true;
+  stops = 0;
+  Attacher attacher(store, [&] {
+    asked++;
+    attach();
+  });
+  std::thread thread([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    attacher.request();
+  });
+  CHECK(spin(1) > 1 && stops == 1 && asked == 1);
+  thread.join();
+  debugger.reset();
+  attacher.request();
+  attacher.cancel();
+  CHECK(leaf(1) == 2 && asked == 1 && !debugger);
+  Attacher moved(std::move(attacher));
+  CHECK(!attacher.valid() && moved.valid());
+  THROWS(attacher.request(), Error, "moved");
+  Attacher fails(store, [] { throw Mine("a mistake"); });
+  fails.request();
+  THROWS(leaf(1), Mine, "a mistake");
+  CHECK(leaf(1) == 2);
+  Engine plain;
+  Store without(plain);
+  FAILS(Attacher::try_make(without, [] {}), ErrorCode::State, "configured for debugging");
+}
+
 } // namespace
 
 int main() {
@@ -681,4 +741,5 @@ int main() {
   watched();
   watched_locals();
   elsewhere();
+  running();
 }

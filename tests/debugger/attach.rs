@@ -348,12 +348,15 @@ fn attaching_has_its_conditions() {
     let mut store = Store::new(&engine);
     assert_eq!(store.detach().unwrap_err().kind(), ErrorKind::State);
     let host = Func::wrap(&mut store, |mut caller: Caller<'_>, n: i32| {
-        let error = caller.attach(Arc::new(Recorder::default()), ()).unwrap_err();
+        // While a guest runs it is attached to, and not detached from.
+        caller.attach(Arc::new(Recorder::default()), ()).unwrap();
+        let error = caller.detach().unwrap_err();
         assert!(error.kind() == ErrorKind::State && error.message().contains("running"), "{error}");
         n
     });
     let instance = Instance::new(&mut store, &module, &[host.unwrap().into()]).unwrap();
     assert_eq!(call(&mut store, instance, "out", 2).unwrap(), 6);
+    store.detach().unwrap();
     store.attach(Arc::new(Recorder::default()), ()).unwrap();
     let error = store.attach(Arc::new(Recorder::default()), ()).unwrap_err();
     assert!(error.kind() == ErrorKind::State && error.message().contains("already"), "{error}");
@@ -452,3 +455,6 @@ fn attaching_tells_how_far_it_is_and_can_be_cancelled() {
     assert_eq!(call(&mut store).unwrap(), 6);
     store.detach().unwrap();
 }
+
+#[path = "../support/running.rs"]
+mod running;

@@ -386,7 +386,7 @@ fn references_are_what_the_module_declares() {
             if stop.frame(0).unwrap().func_name() != Some("read") {
                 return Action::Continue;
             }
-            let instance = stop.frame(0).unwrap().instance();
+            let instance = stop.frame(0).unwrap().instance().unwrap();
             let make = |stop: &mut Stop<'_>, name: &str, args: &[Val]| {
                 let func = instance.export(&mut *stop, name).unwrap().func().unwrap();
                 let mut results = [Val::I32(0)];
@@ -483,7 +483,7 @@ fn the_frame_of_an_outer_stop_waits() {
                 stop.set_local(0, 0, Val::I32(50)).unwrap();
                 return Action::Continue;
             }
-            let instance = stop.frame(0).unwrap().instance();
+            let instance = stop.frame(0).unwrap().instance().unwrap();
             let div = instance.export(&mut *stop, "div").unwrap().func().unwrap();
             let mut results = [Val::I32(0)];
             stop.set_local(0, 0, Val::I32(60)).unwrap();
@@ -1186,7 +1186,7 @@ fn callers_of_nested_stops() {
             match level.fetch_add(1, Ordering::Relaxed) {
                 0 => {
                     let instance = stop.frame(0).unwrap().instance();
-                    let nested = instance.export(&mut *stop, "inner").unwrap().func().unwrap();
+                    let nested = instance.unwrap().export(&mut *stop, "inner").unwrap().func().unwrap();
                     let mut results = [Val::I32(0)];
                     nested.call(&mut *stop, &[Val::I32(1)], &mut results).unwrap();
                     assert_eq!(results, [Val::I32(100 + 1 + 500)]);
@@ -1232,7 +1232,7 @@ fn references_are_kept_until_the_frame_goes_on() {
         let engine = Engine::new(config).unwrap();
         let handler = |stop: &mut Stop<'_>| {
             let instance = stop.frame(0).unwrap().instance();
-            let make = instance.export(&mut *stop, "make").unwrap().func().unwrap();
+            let make = instance.unwrap().export(&mut *stop, "make").unwrap().func().unwrap();
             let new = |stop: &mut Stop<'_>, number| {
                 let mut results = [Val::I32(0)];
                 make.call(&mut *stop, &[Val::I32(number)], &mut results).unwrap();

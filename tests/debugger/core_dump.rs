@@ -115,7 +115,7 @@ fn a_dump_has_what_the_debugger_shows() {
         for (index, found) in dump.frames.iter().enumerate() {
             let frame = stop.frame(index).unwrap();
             let instances = [below, instance, second];
-            assert_eq!(instances[found.instanceidx as usize], frame.instance());
+            assert_eq!(instances[found.instanceidx as usize], frame.instance().unwrap());
             assert_eq!(found.funcidx, frame.func().get());
             let function = frame.module().function_list(found.funcidx..found.funcidx + 1).remove(0);
             assert_eq!(function.body.unwrap().start.get() + found.codeoffset, frame.offset().get());

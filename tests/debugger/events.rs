@@ -337,7 +337,7 @@ fn what_values_refer_to_outlives_collections() {
     let debugger = Debugger::attach(&mut store, |stop| {
         let called = stop.reason().host_call().unwrap().clone();
         let Val::AnyRef(Some(object)) = called.values[0] else { panic!("{called:?}") };
-        let instance = stop.top().unwrap().instance();
+        let instance = stop.top().unwrap().instance().unwrap();
         let make = instance.typed_func::<(), ()>(&mut *stop, "make").unwrap();
         // Each collects.
         (0..3).for_each(|_| make.call(&mut *stop, ()).unwrap());

@@ -337,7 +337,7 @@ fn at_random(tier: DebugTier, way: Way, seed: u64, meddling: bool, stops: usize)
             // Calls from here may stop in turn, so nothing is locked meanwhile.
             let below = |limit| random.lock().unwrap().below(limit);
             let debugger = stop.debugger();
-            let instance = stop.top().unwrap().instance();
+            let instance = stop.top().unwrap().instance().unwrap();
             let module = stop.top().unwrap().module().clone();
             if count > stops {
                 for breakpoint in debugger.breakpoints(stop).unwrap() {
@@ -491,7 +491,7 @@ fn a_change_is_seen_by_all_that_follows_and_by_nothing_before() {
                     *busy += 1;
                     *busy
                 };
-                let instance = stop.top().unwrap().instance();
+                let instance = stop.top().unwrap().instance().unwrap();
                 match turn % 5 {
                     1 => CHANGES[*one.lock().unwrap()](stop, instance),
                     3 => CHANGES[*two.lock().unwrap()](stop, instance),
@@ -556,7 +556,7 @@ fn runs_nest_inside_regions_and_outer_frames_stay_where_they_are() {
             let ends = ends.clone();
             let mut world = World::new(tier, way, GUEST, move |stop, _| {
                 let frames = stop.frame_count();
-                let instance = stop.top().unwrap().instance();
+                let instance = stop.top().unwrap().instance().unwrap();
                 if frames < 4 && matches!(stop.reason(), Reason::Breakpoint(_)) {
                     // `look` sees to it that nothing has changed for the outer ones. Then they see the change.
                     let result = call(stop, instance, "straight", &[Val::I32(frames as i32)]);
@@ -580,7 +580,7 @@ fn runs_nest_inside_regions_and_outer_frames_stay_where_they_are() {
 fn a_trap_in_a_call_from_a_trap_event() {
     let seen = same(|tier, way| {
         let mut world = World::new(tier, way, GUEST, |stop, _| {
-            let instance = stop.top().unwrap().instance();
+            let instance = stop.top().unwrap().instance().unwrap();
             if matches!(stop.reason(), Reason::Trap(_)) && stop.frame_count() < 4 {
                 assert!(call(stop, instance, "traps", &[Val::I32(stop.frame_count() as i32)]).is_err());
                 write(stop, instance, 0, 1);
@@ -628,7 +628,7 @@ fn two_stores_on_two_threads_with_hardly_any_room_for_rerun_code() {
             let debugger = Debugger::attach(&mut store, move |stop: &mut Stop<'_>| {
                 note.lock().unwrap().push(look(stop));
                 if note.lock().unwrap().len() % 40 == 3 {
-                    write(stop, stop.top().unwrap().instance(), 0, 6);
+                    write(stop, stop.top().unwrap().instance().unwrap(), 0, 6);
                 }
                 Action::StepInstruction
             })
@@ -666,7 +666,7 @@ fn a_module_without_functions_and_one_that_is_there_twice() {
         debugger.detach(&mut store).unwrap();
 
         let mut world = World::new(tier, way, GUEST, |stop, count| {
-            let instance = stop.top().unwrap().instance();
+            let instance = stop.top().unwrap().instance().unwrap();
             if count % 7 == 3 {
                 // Its own memory, not that of the other one.
                 write(stop, instance, 0, count as i32);
@@ -763,7 +763,7 @@ fn deep_stacks_and_many_locals() {
         );
         let seen = same(|tier, way| {
             let mut world = World::new(tier, way, &text, move |stop, count| {
-                let instance = stop.top().unwrap().instance();
+                let instance = stop.top().unwrap().instance().unwrap();
                 if count % 3 == 2 {
                     write(stop, instance, 4 * (count % 2), count as i32);
                 }

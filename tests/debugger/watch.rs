@@ -361,7 +361,7 @@ fn what_a_callback_runs_between_a_watchpoint_and_its_step_is_not_stepped() {
         let (engine, mut store, debugger, log) = debugged(tier, |stop| match stop.reason() {
             Reason::Watchpoint(hits) if hits[0].new[0] == 1 => Action::StepInstruction,
             Reason::Breakpoint(_) => {
-                let instance = stop.top().unwrap().instance();
+                let instance = stop.top().unwrap().instance().unwrap();
                 call(stop, instance, "quiet", &[]).unwrap();
                 Action::Continue
             }
@@ -434,7 +434,7 @@ fn steps_that_begin_at_a_watchpoint_end_at_the_next_instruction() {
 fn stops_may_write_switch_off_remove_and_call() {
     for tier in TIERS {
         let (engine, mut store, debugger, log) = debugged(tier, |stop| {
-            let instance = stop.top().unwrap().instance();
+            let instance = stop.top().unwrap().instance().unwrap();
             let g = global(stop, instance, 0);
             let debugger = stop.debugger();
             match stop.reason().watchpoints() {
@@ -810,7 +810,7 @@ fn hosts_use_watched_memories_as_always_and_what_they_write_is_told_at_the_call(
         (func (export "f") (result i32) (i32.store (i32.const 300) (i32.const 1)) (call $h) (i32.load (i32.const 100))))"#;
     for tier in TIERS {
         let (engine, mut store, debugger, log) = debugged(tier, |stop| {
-            let memory = stop.top().unwrap().instance().memory(&*stop, MemoryIndex::new(0)).unwrap();
+            let memory = stop.top().unwrap().instance().unwrap().memory(&*stop, MemoryIndex::new(0)).unwrap();
             assert_eq!(memory.data(&*stop).unwrap()[50], 5, "a stop looks, too");
             Action::Continue
         });
@@ -888,7 +888,7 @@ fn what_a_stop_changes_is_read_by_what_is_behind_it() {
         (func (export "g") (result i32) (i32.add (i32.mul (i32.load (i32.const 128)) (i32.const 1000)) (i32.load (i32.const 64)))))"#;
     for tier in TIERS {
         let (engine, mut store, debugger, log) = debugged(tier, |stop| {
-            let memory = stop.top().unwrap().instance().memory(&*stop, MemoryIndex::new(0)).unwrap();
+            let memory = stop.top().unwrap().instance().unwrap().memory(&*stop, MemoryIndex::new(0)).unwrap();
             memory.write(stop, 128, &[50]).unwrap();
             Action::Continue
         });
@@ -1012,7 +1012,7 @@ fn watching_changes_nothing() {
                 let (at, len, kind) = (next(16384), next(most) + 1, kinds[next(4) as usize]);
                 let (act, which) = (next(5), next(2));
                 let debugger = stop.debugger();
-                let memory = stop.top().unwrap().instance().memory(&*stop, MemoryIndex::new(0)).unwrap();
+                let memory = stop.top().unwrap().instance().unwrap().memory(&*stop, MemoryIndex::new(0)).unwrap();
                 if next(3) == 0 {
                     let old = if which == 0 { state.1.take() } else { state.2.take() };
                     if let Some(id) = old {
@@ -1626,7 +1626,7 @@ fn locals_and_memory_are_watched_together() {
             let seen = log.clone();
             let debugger = Debugger::attach(&mut store, move |stop| {
                 let hits = stop.reason().watchpoints().to_vec();
-                let memory = stop.top().unwrap().instance().memory(&*stop, MemoryIndex::new(0)).unwrap();
+                let memory = stop.top().unwrap().instance().unwrap().memory(&*stop, MemoryIndex::new(0)).unwrap();
                 let watch =
                     |stop: &mut Stop<'_>| stop.debugger().watch_memory(stop, memory, 64..72, WatchKind::Read).unwrap();
                 if hits.is_empty() {

@@ -91,7 +91,7 @@ fn a_debugger_sees_the_memory_it_asks_for() {
         let seen = Arc::new(Mutex::new(Vec::<[u8; 2]>::new()));
         let noted = seen.clone();
         let debugger = Debugger::attach(&mut store, move |stop| {
-            let instance = stop.frame(0).unwrap().instance();
+            let instance = stop.frame(0).unwrap().instance().unwrap();
             let memories = [0, 1].map(|index| instance.memory(&*stop, MemoryIndex::new(index)).unwrap());
             let now = memories.map(|memory| memory.data(&*stop).unwrap()[0]);
             let mut seen = noted.lock().unwrap();

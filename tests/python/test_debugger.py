@@ -665,6 +665,93 @@ class Events(unittest.TestCase):
         self.assertEqual(len(told), 7)
 
 
+class Running(unittest.TestCase):
+    """A debugger is attached to guests that run."""
+
+    def setUp(self):
+        self.engine = stepwell.Engine(debug=True)
+        self.module = Module(self.engine, guests.of_c("ATTACH"))
+        self.store = Store(self.engine)
+        self.addCleanup(self.store.close)
+        self.debugger = None
+        self.seen = []
+        self.at = lambda: None
+        self.ends = False
+        self.exports = Instance(self.store, self.module, {"h": {"at": lambda: self.at()}}).exports
+
+    def attach(self):
+        if self.debugger is None:
+            self.debugger = Debugger(self.store, self.on_stop)
+            self.debugger.break_at_function(None, "leaf")
+
+    def on_stop(self, stop):
+        self.seen.append([(frame.func_name, frame.is_production) for frame in stop.frames])
+        top, outer = stop.frames[:2]
+        self.assertEqual(len(top.locals), 1)
+        for unknown in (lambda: outer.locals, lambda: outer.operands, lambda: outer.set_local(0, 1)):
+            with self.assertRaises(Error) as refused:
+                unknown()
+            self.assertIn("production code", str(refused.exception))
+        self.assertIn("production code", str(outer))
+        self.assertGreater(outer.id, top.id)
+        self.assertEqual(outer.instance.exports.end, top.instance.exports.end)
+        if self.ends:
+            self.exports.end.value = 1
+
+    def detach(self):
+        self.debugger.close()
+        self.debugger = None
+
+    def test_in_a_host_function(self):
+        self.at = self.attach
+        for _ in range(2):
+            self.seen.clear()
+            self.assertEqual(self.exports.deep(30), 30 * 31 // 2 + 30)
+            self.assertEqual(self.seen, [[("leaf", False)] + [("deep", True)] * (30 - n) for n in range(30)])
+            self.detach()
+
+    def test_from_another_thread(self):
+        self.ends = True
+        attacher = stepwell.Attacher(self.store, self.attach)
+        timer = threading.Timer(0.05, attacher.request)
+        timer.start()
+        self.assertGreater(self.exports.spin(1), 1)
+        timer.join()
+        self.assertEqual(self.seen, [[("leaf", False), ("spin", True)]])
+        self.detach()
+        attacher.request()
+        attacher.cancel()
+        self.assertEqual(self.exports.leaf(1), 2)
+        self.assertIsNone(self.debugger)
+
+    def test_what_it_raises_ends_the_guest(self):
+        def fail():
+            raise KeyError("a mistake")
+
+        with self.assertRaises(TypeError):
+            stepwell.Attacher(self.store, 7)
+        attacher = stepwell.Attacher(self.store, fail)
+        timer = threading.Timer(0.05, attacher.request)
+        timer.start()
+        with self.assertRaises(KeyError):
+            self.exports.spin(1)
+        timer.join()
+        attacher.request()
+        with self.assertRaises(KeyError):
+            self.exports.leaf(1)
+        self.assertEqual(self.exports.leaf(1), 2)
+        attacher.request()
+        attacher.close()
+        self.assertEqual(self.exports.leaf(1), 2)
+        with self.assertRaises(ValueError):
+            attacher.request()
+        with self.assertRaises(Error):
+            stepwell.Attacher(Store(stepwell.Engine()), fail)
+        left = stepwell.Attacher(self.store, fail)
+        self.store.close()
+        left.request()
+
+
 class Elsewhere(unittest.TestCase):
     """A guest computes on one thread; its stops are looked at on another."""
 

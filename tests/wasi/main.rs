@@ -457,10 +457,12 @@ enum Mode {
     Debug,
     /// This many instructions singly, then on without.
     Step(u64),
+    /// As `Debug`, by a debugger that is attached so many milliseconds after the measured part has begun.
+    Attached(u64),
 }
 
 /// What a debugger of this mode saw: how many stops.
-fn attach(store: &mut Store, module: &Module, mode: Mode) -> Option<(Debugger, Arc<AtomicU64>)> {
+fn attach(store: &mut StoreMut<'_>, module: &Module, mode: Mode) -> Option<(Debugger, Arc<AtomicU64>)> {
     let stops = Arc::new(AtomicU64::new(0));
     let count = stops.clone();
     let hits: Mutex<Vec<u32>> = Mutex::default();
@@ -506,10 +508,25 @@ fn attach(store: &mut Store, module: &Module, mode: Mode) -> Option<(Debugger, A
 
 /// Runs a program as it would be run by a shell in its folder: exit status, standard output, standard error.
 fn run(folder: &Path, wasm: &str, mode: Mode) -> (i32, Vec<u8>, Vec<u8>) {
-    let engine = Engine::new(Config { debug: true, ..Config::default() }).unwrap();
+    let epoch = matches!(mode, Mode::Attached(_));
+    let engine = Engine::new(Config { debug: true, epoch, ..Config::default() }).unwrap();
     let mut store = Store::new(&engine);
     let module = Module::new(&engine, &fs::read(folder.join(wasm)).unwrap()).unwrap();
-    let debugger = attach(&mut store, &module, mode);
+    let attached = Arc::new(Mutex::new(None));
+    let attacher = match mode {
+        Mode::Attached(_) => {
+            let (attached, module) = (attached.clone(), module.clone());
+            let attacher = store.attacher(move |store| {
+                *attached.lock().unwrap() = attach(store, &module, mode);
+                Ok(())
+            });
+            Some(attacher.unwrap())
+        }
+        _ => {
+            *attached.lock().unwrap() = attach(&mut store.as_store_mut(), &module, mode);
+            None
+        }
+    };
     let (out, err) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
     let (to_out, to_err) = (out.clone(), err.clone());
     let mut config = WasiConfig::new();
@@ -521,8 +538,17 @@ fn run(folder: &Path, wasm: &str, mode: Mode) -> (i32, Vec<u8>, Vec<u8>) {
     config.add_to(&mut linker, &mut store).unwrap();
     let (started, ended) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
     for (name, count) in [("start", started.clone()), ("end", ended.clone())] {
+        let attacher = attacher.clone();
         let note = move || {
-            count.fetch_add(1, Ordering::Relaxed);
+            if count.fetch_add(1, Ordering::Relaxed) == 0
+                && name == "start"
+                && let (Some(attacher), Mode::Attached(delay)) = (attacher.clone(), mode)
+            {
+                std::thread::spawn(move || {
+                    std::thread::sleep(std::time::Duration::from_millis(delay));
+                    attacher.request();
+                });
+            }
         };
         linker.func_wrap("bench", name, note).unwrap();
     }
@@ -536,10 +562,14 @@ fn run(folder: &Path, wasm: &str, mode: Mode) -> (i32, Vec<u8>, Vec<u8>) {
         },
     };
     assert_eq!((started.load(Ordering::Relaxed), ended.load(Ordering::Relaxed)), (1, 1), "the measured part was run");
+    let debugger = attached.lock().unwrap().take();
+    assert_eq!(debugger.is_some(), mode != Mode::Production);
     if let Some((_, stops)) = debugger {
         let stops = stops.load(Ordering::Relaxed);
         match mode {
             Mode::Step(limit) => assert_eq!(stops, limit),
+            // What is on the way may be over.
+            Mode::Attached(_) => assert!(stops > 0),
             _ => assert!(stops > 100, "{stops} stops"),
         }
     }
@@ -576,6 +606,13 @@ fn real_programs_print_what_is_expected_in_production() {
 #[test]
 fn real_programs_print_what_is_expected_at_breakpoints() {
     PROGRAMS[..2].iter().for_each(|program| matches_what_is_expected(program, Mode::Debug));
+}
+
+#[test]
+fn real_programs_print_what_is_expected_when_attached_to() {
+    for delay in [0, 3, 10] {
+        PROGRAMS.iter().for_each(|program| matches_what_is_expected(program, Mode::Attached(delay)));
+    }
 }
 
 #[test]

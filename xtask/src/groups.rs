@@ -134,13 +134,14 @@ pub const GROUPS: &[Group] = &[
     Group {
         name: "debugger",
         about: "debugging one store, while all others run at full speed: breakpoints, stops, frames, variables",
-        needs: &["module", "trap", "exception"],
+        needs: &["store", "module", "trap", "exception"],
         files: &[
             "debugger",
             "breakpoint",
             "breakpoint_options",
             "watchpoint",
             "pauser",
+            "attacher",
             "stop",
             "stop_queue",
             "stop_frame",
@@ -155,6 +156,7 @@ pub const GROUPS: &[Group] = &[
         items: &[
             "stepwell_debugger_t",
             "stepwell_pauser_t",
+            "stepwell_attacher_t",
             "stepwell_stop_queue_t",
             "stepwell_stop_t",
             "stepwell_frame_t",

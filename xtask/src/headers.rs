@@ -70,6 +70,7 @@ const ORDER: &[&str] = &[
     "breakpoint_options",
     "watchpoint",
     "pauser",
+    "attacher",
     "outcome",
     "guarded",
     "stop",

@@ -45,6 +45,12 @@ pub struct stepwell_pauser_t {
     _opaque: [u8; 0],
 }
 
+/// Has a store call back, at other threads' request, so that a debugger is attached to guests that run. It may outlive
+/// the store; then it does nothing.
+pub struct stepwell_attacher_t {
+    _opaque: [u8; 0],
+}
+
 /// Stops that wait for another thread to look at them and answer.
 pub struct stepwell_stop_queue_t {
     _opaque: [u8; 0],

@@ -127,7 +127,9 @@ impl Watch {
             return Ok(());
         }
         let goes_on = caught.map(|Catcher { slot, func, fp, .. }| store.as_store().frame_id(slot, func, fp));
-        self.leave_for(breakpoints, layers, store, goes_on)
+        // Where production code catches it, nobody is told.
+        let told = caught.is_some_and(|catcher| store.is_private(catcher.slot));
+        self.leave_for(breakpoints, layers, store, goes_on, told)
     }
 
     /// The guest leaves the frames within one, as a callback has said, which stands at a stop then. If that is about to
@@ -147,19 +149,22 @@ impl Watch {
             let end = module.info().bodies[at.func.index()].bytes.end;
             at.wasm.index() + 1 == end || is_return(module.binary(), at.wasm)
         });
-        let goes_on = if returns { next_out(store.as_store(), frame) } else { Some(frame) };
-        self.leave_for(breakpoints, layers, store, goes_on)
+        let goes_on = if returns { next_out(store.as_store(), frame) } else { Some((frame, false)) };
+        let told = goes_on.is_some_and(|(_, production)| !production);
+        self.leave_for(breakpoints, layers, store, goes_on.map(|(frame, _)| frame), told)
     }
 
-    /// Frames are left, up to the one of this id, or to the host.
+    /// Frames are left, up to the one of this id, or to the host. `told`: the guest stops where that goes on.
     fn leave_for(
         &mut self,
         breakpoints: &mut Breakpoints,
         layers: &mut Layers,
         store: &mut StoreMut<'_>,
         goes_on: Option<usize>,
+        told: bool,
     ) -> Result<()> {
         let left = left(store.as_store(), goes_on);
+        let goes_on = goes_on.filter(|_| told);
         let mut due = false;
         self.end(breakpoints, store, |bound| {
             let ended = bound.leave(&left, goes_on);

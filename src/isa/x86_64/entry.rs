@@ -325,11 +325,14 @@ macro_rules! builtin_shim {
                 "mov r10, [rsp]",
                 "mov [rax + {fp}], rbp",
                 "mov [rax + {pc}], r10",
+                "lea r10, [rsp - 8]",
+                "mov [rax + {head}], r10",
                 "jmp {target}",
                 ".cfi_endproc",
                 store = const $crate::abi::VMContext::STORE as usize,
                 fp = const $crate::abi::VMStoreContext::EXIT_FP as usize,
                 pc = const $crate::abi::VMStoreContext::EXIT_PC as usize,
+                head = const $crate::abi::VMStoreContext::EXIT_HEAD as usize,
                 target = sym $target,
             )
         }
@@ -349,6 +352,7 @@ mod tests {
             store: null_mut(),
             saved_exit_fp: 0,
             saved_exit_pc: 0,
+            saved_exit_head: 0,
             host_floats: 0,
         }
     }

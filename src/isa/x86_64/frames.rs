@@ -21,6 +21,12 @@ pub unsafe fn caller_of(fp: usize) -> (usize, usize) {
     unsafe { (*head.add(1), *head) }
 }
 
+/// Where a frame has the address to which it returns.
+#[inline]
+pub fn return_place(fp: usize) -> *mut usize {
+    (fp + size_of::<usize>()) as *mut usize
+}
+
 /// A register that calls preserve, other than the frame pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]

@@ -19,7 +19,9 @@ pub(crate) use entry::builtin_shim;
 pub use entry::{HostToWasm, ResumeJump, StopContext, enter, land, stop_handler, unwind};
 pub use fault::{call_from_fault, fault_place, is_write_fault, set_single_step, stop_at_fault};
 pub use floats::{FLOAT_FLAGS, GUEST_FLOATS, float_control, set_float_control};
-pub use frames::{ARGUMENT_REGISTERS, FRAME_HEAD, PreservedRegister, RESULT_REGISTERS, STACK_ALIGN, caller_of};
+pub use frames::{
+    ARGUMENT_REGISTERS, FRAME_HEAD, PreservedRegister, RESULT_REGISTERS, STACK_ALIGN, caller_of, return_place,
+};
 pub use unwind::{DWARF_RETURN_ADDRESS, ENTRY_RULES, frame_rules, unwound_parts};
 
 /// Has the processor fetch what is at an address, whatever is there.

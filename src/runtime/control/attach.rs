@@ -1,6 +1,6 @@
 //! Which code the instances of a store run: production code, or private debug code while somebody listens. Attaching
-//! and detaching change that; [`register`], by which each instantiation takes in its module, follows it, and tells
-//! those who listen.
+//! and detaching change that, the first also while guests run: `left.rs` tells what becomes of their frames.
+//! [`register`], by which each instantiation takes in its module, follows it, and tells those who listen.
 
 use crate::abi::StopCell;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, Shared, WasmOffset};
@@ -8,9 +8,9 @@ use crate::code::{CodeSlot, EngineCode, Ownership, TextBase};
 use crate::isa::{self, StopContext};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::{Module, ModuleId, StackRatio};
-use crate::runtime::control::announce;
 use crate::runtime::control::resume::deepest;
 use crate::runtime::control::stop::on_stop;
+use crate::runtime::control::{announce, call};
 use crate::runtime::objects::owned::Owned;
 use crate::runtime::store::events::{Attachment, Event, EventSink, Listeners, Listens, RECENT, StopTarget};
 use crate::runtime::store::inner::StoreInner;
@@ -55,23 +55,24 @@ impl StoreInner {
         if self.attachment.is_some() {
             return refuse("a debugger is attached to this store already; detach it first");
         }
-        if !self.vm.activation.is_null() {
-            return refuse(
-                "a Wasm function of this store is running; attach before it is called or after it has returned",
-            );
-        }
         self.check_poison()?;
         self.compile_debug(progress)?;
         let mut listeners = Listeners::default();
         listeners.add(listener);
         self.attachment = Some(Box::new(Attachment { listeners, contexts: Vec::new(), stack_ratio: StackRatio::ONE }));
-        for index in 0..self.modules.len() {
-            if let Err(error) = self.register_debug(index) {
+        // What can be refused comes first.
+        let registered = (0..self.modules.len()).try_for_each(|index| self.register_debug(index));
+        let found = registered.and_then(|()| self.returns());
+        let returns = match found.and_then(|returns| self.register_left(&returns).map(|()| returns)) {
+            Ok(returns) => returns,
+            Err(error) => {
                 self.remove_debug();
                 return Err(error);
             }
-        }
+        };
         self.repoint();
+        self.leave_frames(&returns);
+        call::widen_stack(self);
         Ok(())
     }
 
@@ -170,6 +171,9 @@ impl StoreInner {
     /// Unregisters all debug code, which nothing points to, and forgets those who listen.
     fn remove_debug(&mut self) {
         for entry in self.modules.iter_mut() {
+            if let Some(copy) = entry.left.take() {
+                self.registry.unregister(copy).expect("the copy stands in its slot");
+            }
             let entered = entry.resume.drain(..).chain(entry.entered.drain(..)).map(|resume| resume.slot);
             for slot in entry.debug.take().into_iter().chain(entered).chain(entry.split.drain(..).map(|split| split.1))
             {

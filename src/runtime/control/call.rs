@@ -3,7 +3,8 @@
 use crate::abi::{Activation, HOST_FUNC, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
 use crate::isa::{self, HostToWasm};
-use crate::runtime::control::{tell, trap};
+use crate::runtime::compiled::config::Config;
+use crate::runtime::control::{attachers, tell, trap};
 use crate::runtime::objects::host::HostHead;
 use crate::runtime::store::events::Event;
 use crate::runtime::store::inner::{Exit, StoreInner};
@@ -80,9 +81,7 @@ unsafe fn enter(
     unsafe {
         let vm = &raw mut (*store.as_ptr()).vm;
         let outer = (*vm).activation;
-        if outer.is_null() {
-            prepare(&mut *store.as_ptr())?;
-        } else {
+        if !outer.is_null() {
             if activation::current() != outer {
                 check_nesting(outer)?;
             }
@@ -92,6 +91,12 @@ unsafe fn enter(
             if stack_pointer() < (*store.as_ptr()).stack_floor {
                 return Err(trap::no_stack(&*store.as_ptr()));
             }
+        }
+        if (*store.as_ptr()).attachers.are_asked() {
+            attachers::serve(store)?;
+        }
+        if outer.is_null() {
+            prepare(&mut *store.as_ptr())?;
         }
         if (*store.as_ptr()).watched {
             tell_entry(store)?;
@@ -103,6 +108,7 @@ unsafe fn enter(
             store: vm,
             saved_exit_fp: (*vm).exit_fp,
             saved_exit_pc: (*vm).exit_pc,
+            saved_exit_head: (*vm).exit_head,
         };
         let at = &raw mut act;
         activation::set(at);
@@ -120,6 +126,7 @@ unsafe fn enter(
         floats::leave_guest((*at).host_floats);
         (*vm).exit_fp = (*at).saved_exit_fp;
         (*vm).exit_pc = (*at).saved_exit_pc;
+        (*vm).exit_head = (*at).saved_exit_head;
         if watched || (*store.as_ptr()).watched {
             // All frames of the entry are gone.
             (*store.as_ptr()).forget_changed(at, usize::MAX);
@@ -196,11 +203,23 @@ fn prepare(store: &mut StoreInner) -> Result<()> {
         signals::prepare_thread()?;
     }
     let sp = stack_pointer();
-    let limits = stack::limits();
     let size = match &store.attachment {
         None => config.max_stack,
         Some(attachment) => attachment.stack_ratio.scale(config.max_stack),
     };
+    let (limit, floor) = limits_for(config, sp, size);
+    if limit + LEAST_FOR_GUEST > sp {
+        return Err(trap::no_stack(store));
+    }
+    store.runs += 1;
+    (store.vm.stack_limit, store.stack_floor) = (limit, floor);
+    Ok(())
+}
+
+/// Down to where guests that are entered at `sp` may be that are to have so many bytes, and the floor below.
+#[inline]
+fn limits_for(config: &Config, sp: usize, size: usize) -> (usize, usize) {
+    let limits = stack::limits();
     let wanted = sp.saturating_sub(size);
     let (limit, reserve) = if limits.contains(&sp) {
         // On a thread with little stack, half of what is left is the guest's, or what is beyond the least that is kept.
@@ -211,14 +230,22 @@ fn prepare(store: &mut StoreInner) -> Result<()> {
         // take.
         (wanted, config.stop_reserve.max(LEAST_RESERVE))
     };
-    if limit + LEAST_FOR_GUEST > sp {
-        return Err(trap::no_stack(store));
-    }
-    store.runs += 1;
-    store.vm.stack_limit = limit;
     // Half of the reserve is for what runs within events.
-    store.stack_floor = limit - reserve + LEAST_BELOW_FLOOR.max(reserve / 2);
-    Ok(())
+    (limit, limit.saturating_sub(reserve) + LEAST_BELOW_FLOOR.max(reserve / 2))
+}
+
+/// Gives the guests that wait more stack, if there are any: what they still have is to be enough for as many frames of
+/// debug code as it was for.
+pub(in crate::runtime) fn widen_stack(store: &mut StoreInner) {
+    let Some(ratio) = store.attachment.as_ref().map(|attachment| attachment.stack_ratio) else { return };
+    if store.vm.activation.is_null() {
+        return;
+    }
+    let (sp, old) = (store.vm.exit_fp, store.vm.stack_limit);
+    let (limit, floor) = limits_for(store.engine.config(), sp, ratio.scale(sp.saturating_sub(old)));
+    if limit < old {
+        (store.vm.stack_limit, store.stack_floor) = (limit, floor);
+    }
 }
 
 /// The error with which the guest was left; a panic goes on from here.

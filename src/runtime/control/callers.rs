@@ -33,10 +33,10 @@ impl StoreInner {
     ///
     /// # Errors
     /// [`ErrorKind::State`] where that event is not a stop and the one that has shown the frame, or the frame waits for
-    /// no call; those of compiling rerun code.
+    /// no call or runs production code; those of compiling rerun code.
     pub(in crate::runtime) fn caller(&mut self, kept: &KeptFrame) -> Result<ChangedCaller> {
         let stands = self.newest_event().is_some_and(|event| !event.stop.is_null() && event.id == kept.event());
-        let mut found = None;
+        let (mut found, mut production) = (None, false);
         frames::walk(self, |frame| {
             if frame.fp != kept.fp() {
                 return ControlFlow::Continue(());
@@ -45,8 +45,14 @@ impl StoreInner {
             let waits = frame.after_call && self.events().all(|event| event.fp != frame.fp);
             let func = frame.module.info().defined(frame.func).filter(|_| waits);
             found = func.map(|func| (frame.module.clone(), frame.slot, func, frame.wasm, frame.activation));
+            production = frame.is_production();
             ControlFlow::Break(())
         });
+        if production {
+            let message = "the frame runs production code, which it ran before the debugger was attached: what is in \
+                           it is not known";
+            return Err(Error::new(ErrorKind::State, message));
+        }
         let Some((module, slot, func, wasm, activation)) = found.filter(|_| stands) else { return Err(no_call()) };
         let takes = call_operands(module.info(), module.binary(), func, wasm)?.ok_or_else(no_call)?;
         let id = self.event_ids.next();

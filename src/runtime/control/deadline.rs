@@ -2,7 +2,7 @@
 
 use crate::abi::TrapCode;
 use crate::code::broken;
-use crate::runtime::control::{call, trap};
+use crate::runtime::control::{attachers, call, trap};
 use crate::runtime::objects::deadline::Verdict;
 use crate::runtime::store::events::PcKind;
 use crate::runtime::store::inner::StoreInner;
@@ -19,12 +19,10 @@ pub(in crate::runtime) unsafe fn due(store: NonNull<StoreInner>) -> bool {
     // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
     unsafe {
         let at = store.as_ptr();
-        let (pc, fp) = ((*at).vm.exit_pc, (*at).vm.exit_fp);
         let goes_on = match catch_unwind(AssertUnwindSafe(|| may_go_on(store))) {
             Ok(goes_on) => goes_on,
             Err(payload) => return call::leave_with_panic(store, payload),
         };
-        ((*at).vm.exit_pc, (*at).vm.exit_fp) = (pc, fp);
         if (*at).registry.is_broken() {
             return call::leave_with_error(store, broken());
         }
@@ -34,6 +32,8 @@ pub(in crate::runtime) unsafe fn due(store: NonNull<StoreInner>) -> bool {
         if let Some(error) = (*at).deadline.take_refusal() {
             return call::leave_with_error(store, error);
         }
+        // Where it has been left now: a debugger may have been attached meanwhile.
+        let (pc, fp) = ((*at).vm.exit_pc, (*at).vm.exit_fp);
         trap::raise(store, TrapCode::Interrupt, pc, fp, PcKind::Return);
         false
     }
@@ -47,6 +47,9 @@ pub(in crate::runtime) unsafe fn may_go_on(store: NonNull<StoreInner>) -> bool {
     // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
     unsafe {
         let at = store.as_ptr();
+        if (*at).attachers.are_asked() && !attachers::serve_at_check(store) {
+            return false;
+        }
         let epoch = (*at).engine.epoch();
         let ask = match (*at).deadline.judge(epoch) {
             Verdict::GoOn => return true,

@@ -3,7 +3,7 @@
 use crate::abi::{Activation, VMContext, ValRaw};
 use crate::base::{DefinedFuncIndex, FuncIndex, Pc, TextOffset, ValType, WasmOffset};
 use crate::code::CodeSlot;
-use crate::image::{ImageTables, Locals, Place, ShapeId, Slot};
+use crate::image::{ImageTables, Locals, Place, ShapeId, Slot, Tier};
 use crate::isa;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::frames;
@@ -59,6 +59,11 @@ impl std::fmt::Debug for RawFrame<'_> {
 }
 
 impl RawFrame<'_> {
+    /// Whether it runs in production code: it was entered before the store was attached to. What is in it is not known.
+    pub fn is_production(&self) -> bool {
+        self.store.registry.get(self.slot).is_some_and(|code| code.engine.tables().tier == Tier::Production)
+    }
+
     /// The instance: read from the frame in debug code; in production code, which does not keep it there, and of a
     /// frame that is not set up, known only where the store has one instance of the module.
     pub fn instance(&self) -> Option<Instance> {
@@ -80,8 +85,8 @@ impl RawFrame<'_> {
 }
 
 impl RawFrame<'_> {
-    /// The type of a local and what is in it, parameters first; [`None`] beyond the last, and in a frame that is not
-    /// set up.
+    /// The type of a local and what is in it, parameters first; [`None`] beyond the last, in a frame that is not set
+    /// up, and in production code.
     pub fn local(&self, index: usize) -> Option<(ValType, ValRaw)> {
         if let Some(shown) = self.virtual_frame {
             return shown.local(index);
@@ -142,6 +147,7 @@ pub struct KeptFrame {
     /// Its operands, where the event knows them: else they are looked up when they are read.
     shape: Option<ShapeId>,
     instance: Option<Instance>,
+    production: bool,
     called_through_host: bool,
 }
 
@@ -177,6 +183,11 @@ impl KeptFrame {
     /// The event that has shown it.
     pub(in crate::runtime) fn event(&self) -> EventId {
         self.event
+    }
+
+    /// As [`RawFrame::is_production`].
+    pub fn is_production(&self) -> bool {
+        self.production
     }
 
     /// Whether the host was called from this frame and called the next inner one: host frames stand between.
@@ -477,6 +488,7 @@ impl<'a> StoreRef<'a> {
                     fp: frame.fp,
                     shape: None,
                     instance: frame.instance(),
+                    production: frame.is_production(),
                     called_through_host: std::mem::take(&mut through_host),
                 });
             }
@@ -514,6 +526,7 @@ impl<'a> StoreRef<'a> {
             shape: shown.is_none().then_some(stop.shape),
             // SAFETY: a frame at a stop is set up, and is of debug code, which keeps its vmctx there.
             instance: unsafe { instance_in(store, stop.fp, offset) },
+            production: false,
             called_through_host: false,
         })
     }
@@ -560,11 +573,11 @@ impl<'a> StoreRef<'a> {
         func.map_or(frame.fp, |func| self.frame_id(frame.slot, func, frame.fp))
     }
 
-    /// The locals and operands of a frame; [`None`] when the event that has found it is over.
+    /// The locals and operands of a frame; [`None`] when the event that has found it is over, and in production code.
     #[inline]
     pub fn state_of(self, frame: &KeptFrame) -> Option<FrameState<'a>> {
         let store = self.inner();
-        told(store, frame.event)?;
+        told(store, frame.event).filter(|_| !frame.production)?;
         if let Some(shown) = frame.shown_by.and_then(|event| told(store, event)?.shown.as_deref()) {
             return Some(FrameState { store, values: FrameValues::Shown(shown) });
         }

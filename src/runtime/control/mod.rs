@@ -2,6 +2,7 @@
 
 pub(in crate::runtime) mod announce;
 pub(in crate::runtime) mod attach;
+pub(in crate::runtime) mod attachers;
 pub(in crate::runtime) mod builtins;
 pub(in crate::runtime) mod call;
 pub(in crate::runtime) mod callers;
@@ -11,7 +12,8 @@ pub(in crate::runtime) mod exceptions;
 pub(in crate::runtime) mod frames;
 pub(in crate::runtime) mod heap;
 pub(in crate::runtime) mod instantiate;
-pub(in crate::runtime) mod resume;
+mod left;
+mod resume;
 pub(in crate::runtime) mod segments;
 pub(in crate::runtime) mod slot;
 pub(in crate::runtime) mod stop;

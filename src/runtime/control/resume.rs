@@ -181,6 +181,7 @@ mod tests {
                 store: null_mut(),
                 saved_exit_fp: 0,
                 saved_exit_pc: 0,
+                saved_exit_head: 0,
                 host_floats: 0,
             };
             let at = &raw mut act;

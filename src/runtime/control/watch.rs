@@ -1,7 +1,7 @@
 //! Accesses to watched memories, from the fault to those who listen.
 
 use crate::base::{Error, ErrorKind, Pc, Result};
-use crate::image::SiteId;
+use crate::image::{SiteId, Tier};
 use crate::isa::{self, ResumeJump, StopContext};
 use crate::runtime::control::stop::{AfterStop, tell_stop};
 use crate::runtime::control::{call, tell};
@@ -109,6 +109,10 @@ unsafe fn fault(fault: &PageFault) -> OnFault {
         let Some((slot, at)) = store.registry.lookup(fault.pc).filter(|_| !matches!(found, Found::Elsewhere)) else {
             return OnFault::NotOurs;
         };
+        // In production code nobody can say what led there: its accesses are not told.
+        if store.registry.get(slot).is_some_and(|code| code.engine.tables().tier == Tier::Production) {
+            found = Found::Far;
+        }
         // Most instructions are narrower than the widest.
         if matches!(found, Found::Near)
             && let Some(code) = store.registry.get(slot)

@@ -5,7 +5,7 @@ use crate::abi::{HOST_FUNC, HostCall, VMContext, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result, Shared, TypeId};
 use crate::code::broken;
 use crate::runtime::compiled::engine::{Engine, Signature};
-use crate::runtime::control::{announce, call};
+use crate::runtime::control::{announce, attachers, call};
 use crate::runtime::handle::typed::{WasmRet, WasmTy, WasmValues, for_each_arity, func_type};
 use crate::runtime::handle::values::fits;
 use crate::runtime::objects::handles::Func;
@@ -178,6 +178,9 @@ unsafe fn guard<F>(
         let outcome = body(caller, closure);
         // SAFETY: the store is alive, and what the body had of it is at rest.
         unsafe {
+            if from_guest && (*store.as_ptr()).attachers.are_asked() && outcome.is_ok() {
+                attachers::serve(store)?;
+            }
             if from_guest && (*store.as_ptr()).watched {
                 announce::called(store, func_ref, values, outcome)
             } else {

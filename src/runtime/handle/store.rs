@@ -1,18 +1,21 @@
 //! What can be done with a store, whichever view of it is at hand.
 
-use crate::base::Result;
+use crate::base::{Error, ErrorKind, Result};
 use crate::code::{CodeRegistry, CodeSlot, PatchEdit, Pauser};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::{Module, ModuleId};
 use crate::runtime::control::attach;
 use crate::runtime::control::frames::RawFrame;
+use crate::runtime::objects::attachers::Attacher;
 use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::owned::StoreId;
 use crate::runtime::store::events::{EventSink, Listener};
 use crate::runtime::store::inner::StoreLimits;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut};
 use std::any::Any;
+use std::ffi::c_void;
 use std::ops::ControlFlow;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// The methods that all three have.
@@ -195,6 +198,12 @@ macro_rules! store_methods {
                 Some(&inner.modules.of_slot(slot).module)
             }
 
+            /// Whether guests can be stopped in the code of a slot: not in production code, in which frames go on that
+            /// were live when the store was attached to.
+            pub fn is_private(&self, slot: CodeSlot) -> bool {
+                self.as_store().inner().registry.get(slot).is_some_and(|code| code.store.is_private())
+            }
+
             /// Its modules, in the order of their first instantiation.
             pub fn modules(&self) -> impl ExactSizeIterator<Item = &Module> {
                 self.as_store().inner().modules.iter().map(|entry| &entry.module)
@@ -222,7 +231,41 @@ impl StoreMut<'_> {
     }
 }
 
+impl StoreMut<'_> {
+    /// What has this store call `call`, with the store in its hands, on the thread that uses it, when another thread or
+    /// a signal handler asks: see [`Attacher::request`]. There, a debugger can be attached, whatever guests run. Where
+    /// it is called in the middle of a guest, guests cannot be called. An error ends the guest's call.
+    ///
+    /// While nobody asks it costs one look at a word where guests are entered and where host functions return.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where the engine is not configured for debugging.
+    pub fn attacher(
+        &mut self,
+        call: impl Fn(&mut StoreMut<'_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Attacher> {
+        let inner = self.inner();
+        if inner.engine.config().debug {
+            let call = move |at: NonNull<c_void>| call(&mut StoreMut::from_inner(at.cast()));
+            return Ok(inner.attachers.make(inner.deadline.waker(), Box::new(call)));
+        }
+        let message = "this engine is not configured for debugging; set `debug` in its configuration";
+        Err(Error::new(ErrorKind::State, message))
+    }
+}
+
 impl Store {
+    /// See [`StoreMut::attacher`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn attacher(
+        &mut self,
+        call: impl Fn(&mut StoreMut<'_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Attacher> {
+        self.as_store_mut().attacher(call)
+    }
+
     /// See [`StoreMut::register`].
     ///
     /// # Errors

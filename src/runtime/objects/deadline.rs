@@ -31,10 +31,13 @@ struct Armed {
 /// What other threads and signal handlers write.
 #[derive(Debug)]
 struct Flags {
-    /// What guests compare the epoch with: what was set, or [`NOW`] after an interrupt or a question.
+    /// What guests compare the epoch with: what was set, or [`NOW`] after an interrupt or a question, or when somebody
+    /// wants to be called.
     checked: AtomicU64,
     /// It was an interrupt. Written before `checked`, read behind it.
     ended: AtomicBool,
+    /// It was a question. As `ended`.
+    asked: AtomicBool,
     /// What the guest is to end with, if not with a trap that says no more. Written before `ended`. No signal handler
     /// locks it.
     reason: Mutex<Option<Error>>,
@@ -49,6 +52,7 @@ impl Deadline {
             flags: Arc::new(Flags {
                 checked: AtomicU64::new(NEVER),
                 ended: AtomicBool::new(false),
+                asked: AtomicBool::new(false),
                 reason: Mutex::default(),
             }),
             set: NEVER,
@@ -90,6 +94,17 @@ impl Deadline {
         Ok(Interrupter(armed.flags.clone()))
     }
 
+    /// What has its guests look; `None` where the engine's code does not.
+    pub(in crate::runtime) fn waker(&self) -> Option<Waker> {
+        self.0.as_ref().map(|armed| Waker(armed.flags.clone()))
+    }
+
+    /// The host is about to be asked something, to be followed by [`Deadline::answer`]. False if it is being asked
+    /// already, or the engine's code does not look.
+    pub(in crate::runtime) fn begin_asking(&mut self) -> bool {
+        self.0.as_mut().is_some_and(|armed| !std::mem::replace(&mut armed.asking, true))
+    }
+
     /// Sets what is asked.
     pub(in crate::runtime) fn set_ask(&mut self, ask: Option<Arc<Ask>>) -> Result<()> {
         self.armed_mut()?.ask = ask;
@@ -119,7 +134,9 @@ impl Deadline {
             armed.flags.checked.store(NOW, Ordering::SeqCst);
             return Verdict::End;
         }
-        match armed.ask.clone().filter(|_| !armed.asking) {
+        // It may have been another who had the guest look.
+        let asked = armed.flags.asked.swap(false, Ordering::SeqCst);
+        match armed.ask.clone().filter(|_| asked && !armed.asking) {
             Some(ask) => {
                 armed.asking = true;
                 Verdict::Ask(ask)
@@ -212,6 +229,18 @@ impl Interrupter {
     /// runs in the store may go on, when it next begins a function or a turn of a loop, or waits, in WASI or for
     /// another thread. If none runs, the next one asks. Without such a function it does nothing.
     pub fn ask(&self) {
+        self.0.asked.store(true, Ordering::SeqCst);
+        self.0.checked.store(NOW, Ordering::SeqCst);
+    }
+}
+
+/// Has the guests of a store look at their deadline, from any thread, even from a signal handler: nothing else comes of
+/// it.
+pub(in crate::runtime) struct Waker(Arc<Flags>);
+
+impl Waker {
+    /// Does so.
+    pub(in crate::runtime) fn wake(&self) {
         self.0.checked.store(NOW, Ordering::SeqCst);
     }
 }

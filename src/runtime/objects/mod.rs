@@ -1,6 +1,7 @@
 //! What instances are made of, and the handles that hosts have of it: data. Which store it is in is a number here;
 //! whoever has the store in hand changes it.
 
+pub(in crate::runtime) mod attachers;
 pub(in crate::runtime) mod deadline;
 pub(in crate::runtime) mod elements;
 pub(in crate::runtime) mod exceptions;

@@ -8,6 +8,7 @@ use crate::code::broken;
 use crate::code::{CodeRegistry, CodeSlot, LoadedCode};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::Module;
+use crate::runtime::objects::attachers::Attachers;
 use crate::runtime::objects::deadline::Deadline;
 use crate::runtime::objects::exceptions::{Exceptions, TagData};
 use crate::runtime::objects::externs::ExternRefs;
@@ -74,6 +75,8 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) poisoned: bool,
     /// Whether those who listen are told when the host enters guests and returns to them, for one of the reasons below.
     pub(in crate::runtime) watched: bool,
+    /// Who can ask for the host to be called.
+    pub(in crate::runtime) attachers: Attachers,
     /// Whether they watch something that the host may change.
     pub(in crate::runtime) values_watched: bool,
     /// Whether they are told of calls of host functions.

@@ -16,6 +16,8 @@ pub(in crate::runtime) struct ModuleEntry {
     pub(in crate::runtime) told: bool,
     /// While a debugger is attached.
     pub(in crate::runtime) debug: Option<CodeSlot>,
+    /// A copy of its production code, while a debugger is attached that was attached when frames of it were live.
+    pub(in crate::runtime) left: Option<CodeSlot>,
     /// The resume code of its functions, while a debugger is attached.
     pub(in crate::runtime) resume: Vec<ResumeEntry>,
     /// The split code of its functions, while a debugger is attached; not that which is called.
@@ -75,6 +77,7 @@ impl Modules {
             production,
             told: false,
             debug: None,
+            left: None,
             resume: Vec::new(),
             entered: Vec::new(),
             split: Vec::new(),

@@ -4,6 +4,7 @@ use crate::abi::{VMContext, VMHeap, VMStoreContext};
 use crate::code::{CodeRegistry, CodeSlot};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::Module;
+use crate::runtime::objects::attachers::Attachers;
 use crate::runtime::objects::deadline::Deadline;
 use crate::runtime::objects::exceptions::Exceptions;
 use crate::runtime::objects::externs::ExternRefs;
@@ -44,11 +45,13 @@ impl Store {
                 epoch: engine.epoch_counter(),
                 deadline: deadline.address(),
                 heap: VMHeap::NONE,
+                exit_head: 0,
             },
             deadline,
             id: StoreId::next(),
             poisoned: false,
             watched: false,
+            attachers: Attachers::default(),
             values_watched: false,
             calls_told: false,
             callers_changed: false,

@@ -42,6 +42,7 @@ struct objects {
   stepwell_sharedmemory_t *sharedmemory;
   stepwell_interrupt_t *interrupt;
   stepwell_pauser_t *pauser;
+  stepwell_attacher_t *attacher;
   stepwell_stop_queue_t *stop_queue;
   stepwell_wasi_config_t *wasi_config;
   stepwell_wasi_buffer_t *wasi_buffer;
@@ -234,6 +235,7 @@ static void make(wasm_engine_t *engine) {
     wasm_memorytype_delete(type);
   }
   OK(stepwell_interrupt_new(o.store, &o.interrupt));
+  OK(stepwell_attacher_new(o.store, ask, NULL, NULL, &o.attacher));
   o.stop_queue = stepwell_stop_queue_new();
   OK(stepwell_stack_new(stack_bytes, sizeof(stack_bytes), &o.stack));
   o.wasi_config = stepwell_wasi_config_new();
@@ -287,6 +289,7 @@ static void unmake(void) {
   stepwell_sharedmemory_delete(o.sharedmemory);
   stepwell_interrupt_delete(o.interrupt);
   stepwell_pauser_delete(o.pauser);
+  stepwell_attacher_delete(o.attacher);
   stepwell_stop_queue_delete(o.stop_queue);
   stepwell_stack_delete(o.stack);
   stepwell_wasi_config_delete(o.wasi_config);

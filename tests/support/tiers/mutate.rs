@@ -26,7 +26,7 @@ pub fn at_stop(
     may_call: &mut bool,
 ) {
     let Some(frame) = stop.top() else { return };
-    let instance = frame.instance();
+    let instance = frame.instance().unwrap();
     let values: Vec<Val> = frame.locals().into_iter().chain(frame.operands()).collect();
     let addresses: Vec<u64> = values.iter().filter_map(address).collect();
     let objects: Vec<AnyRef> = values.iter().filter_map(object).collect();
@@ -67,7 +67,7 @@ pub fn at_stop(
 fn change_frame(stop: &mut Stop<'_>, values: &[Val], random: &mut Random) -> String {
     let locals = stop.top().map_or(0, |frame| frame.local_count());
     let index = random.below(values.len());
-    let instance = stop.top().map(|frame| frame.instance());
+    let instance = stop.top().and_then(|frame| frame.instance());
     let alike: Vec<Val> = values.iter().filter(|value| value.ty() == values[index].ty()).copied().collect();
     let value = match values[index] {
         _ if random.one_in(2) => random.pick(&alike),
@@ -90,7 +90,7 @@ fn change_caller(stop: &mut Stop<'_>, frame: usize, random: &mut Random) -> Stri
     let (locals, operands, instance) = (shown.locals(), shown.operands(), shown.instance());
     if random.one_in(8) {
         let results = shown.module().info().func_type(shown.func()).results.clone();
-        let values: Vec<Val> = results.iter().map(|ty| random.value(stop, Some(instance), *ty)).collect();
+        let values: Vec<Val> = results.iter().map(|ty| random.value(stop, instance, *ty)).collect();
         let outcome = stop.return_early_from(frame, &values);
         return outcome.map_or_else(|error| error.message().to_owned(), |()| format!("{frame} returns"));
     }
@@ -103,7 +103,7 @@ fn change_caller(stop: &mut Stop<'_>, frame: usize, random: &mut Random) -> Stri
         same if random.one_in(3) => same,
         Val::I32(_) => Val::I32(random.below(20) as i32),
         Val::I64(_) => Val::I64(random.below(20) as i64),
-        other => random.value(stop, Some(instance), other.ty()),
+        other => random.value(stop, instance, other.ty()),
     };
     let outcome = match index.checked_sub(locals.len()) {
         None => stop.set_local(frame, index, value),
