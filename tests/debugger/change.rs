@@ -821,8 +821,8 @@ fn callers_by_references_and_of_other_instances() {
         let mut guest = calling(tier, "leaf", no_host, |stop| {
             let operands = stop.frame(1).unwrap().operands();
             assert_eq!((operands.len(), operands[0]), (3, Val::I32(3)));
-            for index in 1..3 {
-                let error = stop.set_operand(1, index, operands[index]).unwrap_err();
+            for (index, operand) in operands.iter().enumerate().skip(1) {
+                let error = stop.set_operand(1, index, *operand).unwrap_err();
                 assert!(error.to_string().contains("is gone"), "{error}");
             }
             stop.set_operand(1, 0, Val::I32(10)).unwrap();
@@ -911,7 +911,7 @@ fn what_a_host_function_gives_up_does_not_come_back() {
         let stops = Arc::new(AtomicUsize::new(0));
         let count = stops.clone();
         let mut guest = calling(tier, "leaf", back, move |stop| {
-            if count.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
+            if count.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
                 stop.set_local(1, 0, Val::I32(2_000)).unwrap();
                 return Action::Trap("the first".to_owned());
             }
