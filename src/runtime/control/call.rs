@@ -217,7 +217,7 @@ fn prepare(store: &mut StoreInner) -> Result<()> {
 }
 
 /// Down to where guests that are entered at `sp` may be that are to have so many bytes, and the floor below.
-#[inline]
+#[inline(always)]
 fn limits_for(config: &Config, sp: usize, size: usize) -> (usize, usize) {
     let limits = stack::limits();
     let wanted = sp.saturating_sub(size);
@@ -236,6 +236,8 @@ fn limits_for(config: &Config, sp: usize, size: usize) -> (usize, usize) {
 
 /// Gives the guests that wait more stack, if there are any: what they still have is to be enough for as many frames of
 /// debug code as it was for.
+#[cold]
+#[inline(never)]
 pub(in crate::runtime) fn widen_stack(store: &mut StoreInner) {
     let Some(ratio) = store.attachment.as_ref().map(|attachment| attachment.stack_ratio) else { return };
     if store.vm.activation.is_null() {
