@@ -521,6 +521,9 @@ impl State {
                 at.quiet |= looked && self.watch.memories();
             }
             let due = self.is_due(store, at, Some(&*inside))?;
+            // A breakpoint that was passed here has been counted. What is accessed up to the region's end is known as
+            // well: the guest does it without another look, which would count once more.
+            at.quiet |= watching && matches!(at.reason, Reason::Breakpoint(_));
             if !matches!(due, Due::No) {
                 inside.pay(store);
                 store.set_virtual(inside);
@@ -546,6 +549,12 @@ impl State {
                 with.fuel = access.fuel;
             }
         }
+        if let Some(with) = &with {
+            self.breakpoints.arm_also(store, at.info.slot, with.slot, at.info.func)?;
+            self.marks.arm_also(store, at.info.slot, with.slot, at.info.func)?;
+            self.watch.code_registered(store)?;
+        }
+        // Behind what says anew what is watched.
         if at.quiet {
             self.watch.go_on_quietly(&mut self.layers, store)?;
         }
@@ -553,9 +562,6 @@ impl State {
             self.keep(inside.into());
             return Ok(Answer::GoOn);
         };
-        self.breakpoints.arm_also(store, at.info.slot, with.slot, at.info.func)?;
-        self.marks.arm_also(store, at.info.slot, with.slot, at.info.func)?;
-        self.watch.code_registered(store)?;
         self.stepping.frame_replaced(&mut self.layers, store, with.slot, at.info.func)?;
         // Should the new frame not fit the stack, the trap is shown there.
         store.set_virtual(inside);

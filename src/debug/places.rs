@@ -177,9 +177,6 @@ fn target_from(
     from: WasmOffset,
 ) -> Result<Option<Target>> {
     let at_site = |offset, site| Some(Target { func, offset, position: None, sites: SmallVec::from_slice(&[site]) });
-    if !tables.regions {
-        return Ok(first_point(tables, func, from).and_then(|(offset, site)| at_site(offset, site)));
-    }
     // Where a site stands, the guest itself stops.
     if let Some(site) = site_of(tables, from) {
         return Ok(at_site(from, site));
@@ -189,6 +186,11 @@ fn target_from(
     let Some(&offset) = graph.instructions.get(position) else { return Ok(None) };
     if let Some(site) = site_of(tables, offset) {
         return Ok(at_site(offset, site));
+    }
+    if !tables.regions {
+        // The compiler knows that the guest does not come here by itself. A callback may have it come here, in resume
+        // code.
+        return Ok(Some(Target { func, offset, position: None, sites: SmallVec::new() }));
     }
     let sites = heads(&graph, tables, position as u32);
     Ok(Some(Target { func, offset, position: Some((position as u32, graph.instructions.len())), sites }))
@@ -218,11 +220,4 @@ fn heads(graph: &RegionGraph, tables: &ImageTables, position: u32) -> SmallVec<[
     }
     heads.sort_unstable();
     heads
-}
-
-/// The first point of a function at or after an offset that has a site.
-fn first_point(tables: &ImageTables, func: DefinedFuncIndex, from: WasmOffset) -> Option<(WasmOffset, SiteId)> {
-    let (start, end) = tables.function(func)?.points;
-    let id = tables.point_from(from)?.0.max(start);
-    tables.points.range(id, end).find_map(|point| Some((point.wasm, point.site?)))
 }

@@ -373,7 +373,9 @@ impl Debugger {
     /// at its time; what is told is what is written to the local.
     ///
     /// A parameter or a variable of a block ends with its frame, in memory too: see [`Debugger::watch_local`]. A static
-    /// variable does not, nor does what a pointer points to.
+    /// variable does not, nor does what a pointer points to, or a reference, which stands for what it refers to.
+    ///
+    /// Of a bit field, a change is one of its bits; writes and reads are those of the bytes that it is in.
     ///
     /// # Errors
     /// [`ErrorKind::State`] for what is optimised out, a constant, computed, an operand, or in several places, and
@@ -387,8 +389,7 @@ impl Debugger {
         kind: WatchKind,
     ) -> Result<WatchpointId> {
         let shown = stop.frame(frame).ok_or_else(|| no_frame(stop, frame))?;
-        let (storage, is_of_frame) =
-            variable.ask(&shown, |inspector, value, at| Ok((inspector.storage(value, at)?, value.is_of_frame())))?;
+        let (storage, is_of_frame) = variable.ask(&shown, |inspector, value, at| inspector.storage(value, at))?;
         match storage {
             Storage::Local(local) => self.watch_local(stop, frame, local.index(), kind),
             Storage::Global(index) => {
@@ -396,11 +397,11 @@ impl Debugger {
                 let global = global.ok_or_else(|| missing("such global"))?;
                 self.watch_global(stop, global, kind)
             }
-            Storage::Memory(address, size) => {
+            Storage::Memory(address, size, mask) => {
                 let memory = first_memory(&shown)?;
                 let bytes = address.get()..address.get().saturating_add(size);
                 let bound = is_of_frame.then(|| shown.id());
-                self.watch_bytes(stop, (memory, bytes), kind, bound)
+                self.watch_bytes(stop, (memory, bytes, mask), kind, bound)
             }
         }
     }

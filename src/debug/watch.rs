@@ -133,6 +133,8 @@ struct Entry {
     seen: Seen,
     /// The frame that it is bound to, if it is.
     bound: Option<Bound>,
+    /// Of bytes of a memory, the bits that are meant, byte by byte; all, where there are fewer of these.
+    mask: Vec<u8>,
     /// Keeps what is watched from being collected; a frame keeps its locals.
     _rooted: Option<Rooted>,
 }
@@ -164,6 +166,12 @@ impl Entry {
             WatchTarget::Global(_) | WatchTarget::Local(_) => None,
             WatchTarget::Memory { memory, bytes } => Some((*memory, bytes.clone())),
         }
+    }
+
+    /// Whether bytes of a memory differ in what is meant; the first is so many behind the first that is watched.
+    fn differs(&self, from: usize, old: &[u8], new: &[u8]) -> bool {
+        let mask = |index: usize| self.mask.get(from + index).copied().unwrap_or(0xff);
+        std::iter::zip(old, new).enumerate().any(|(index, (old, new))| (old ^ new) & mask(index) != 0)
     }
 
     /// Whether accesses are told: it is enabled, and the frame that it is bound to is there.
@@ -211,7 +219,7 @@ impl Entry {
             }),
             (Seen::Memory(old), Seen::Memory(now), WatchTarget::Memory { bytes, .. }) => {
                 let differs = |(old, now): (&u8, &u8)| old != now;
-                let first = old.iter().zip(now).position(differs);
+                let first = old.iter().zip(now).position(differs).filter(|_| self.differs(0, old, now));
                 let last = old.iter().zip(now).rposition(differs);
                 first.zip(last).map(|(first, last)| {
                     let address = bytes.start + first as u64;
@@ -380,12 +388,13 @@ impl Watch {
         added
     }
 
-    /// Watches bytes of a memory, for as long as a frame is there, by its id, if one is given.
+    /// Watches bytes of a memory, or the bits of these that a mask says, for as long as a frame is there, by its id, if
+    /// one is given.
     pub(super) fn add_memory(
         &mut self,
         breakpoints: &mut Breakpoints,
         store: &mut StoreMut<'_>,
-        (memory, bytes): (Memory, Range<u64>),
+        (memory, bytes, mask): (Memory, Range<u64>, Vec<u8>),
         kind: WatchKind,
         frame: Option<usize>,
     ) -> Result<WatchpointId> {
@@ -401,9 +410,16 @@ impl Watch {
         }
         let rooted = Some(store.root(Extern::Memory(memory))?);
         let target = WatchTarget::Memory { memory, bytes };
-        let Some(frame) = frame else { return self.add(store, target, kind, None, rooted) };
-        let bound = Bound::new(breakpoints, store, frame, None)?;
-        self.add_bound(breakpoints, store, target, kind, bound, rooted)
+        let id = match frame {
+            None => self.add(store, target, kind, None, rooted)?,
+            Some(frame) => {
+                let bound = Bound::new(breakpoints, store, frame, None)?;
+                self.add_bound(breakpoints, store, target, kind, bound, rooted)?
+            }
+        };
+        let index = self.index(id)?;
+        self.entries[index].mask = mask;
+        Ok(id)
     }
 
     fn add(
@@ -420,7 +436,7 @@ impl Watch {
         let frame = bound.as_ref().map(|bound| bound.frame().0);
         let watchpoint = Watchpoint { id, target, kind, frame, enabled: true, hits: 0 };
         let seen = Entry::look(&watchpoint, store.as_store())?;
-        self.entries.push(Entry { watchpoint, seen, bound, _rooted });
+        self.entries.push(Entry { watchpoint, seen, bound, mask: Vec::new(), _rooted });
         if let Err(error) = self.arm(store) {
             self.entries.pop();
             return Err(error);
@@ -649,7 +665,8 @@ impl Watch {
                 let from = (bytes.start - watched.start) as usize;
                 seen[from..from + new.len()].copy_from_slice(&new);
             }
-            if entry.watchpoint.kind == WatchKind::Change && old == new {
+            let from = (bytes.start - watched.start) as usize;
+            if entry.watchpoint.kind == WatchKind::Change && !entry.differs(from, &old, &new) {
                 continue;
             }
             // Of a read, what was read, though the same instruction may have written.

@@ -36,14 +36,15 @@ impl Debugger {
         bytes: Range<u64>,
         kind: WatchKind,
     ) -> Result<WatchpointId> {
-        self.watch_bytes(store, (memory, bytes), kind, None)
+        self.watch_bytes(store, (memory, bytes, Vec::new()), kind, None)
     }
 
-    /// The same, for as long as a frame is there, by its id, if one is given.
+    /// The same, of the bits that a mask says, byte by byte (all, where it is shorter), and for as long as a frame is
+    /// there, by its id, if one is given.
     pub(super) fn watch_bytes(
         &self,
         store: &mut impl AsStoreMut,
-        bytes: (Memory, Range<u64>),
+        bytes: (Memory, Range<u64>, Vec<u8>),
         kind: WatchKind,
         frame: Option<usize>,
     ) -> Result<WatchpointId> {

@@ -175,10 +175,10 @@ pub(super) struct Piece {
 }
 
 /// Where something stands as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Storage {
-    /// In the first memory: from where on, and how many bytes.
-    Memory(MemoryAddress, u64),
+    /// In the first memory: from where on, and how many bytes; of a bit field, a mask of its bits in these.
+    Memory(MemoryAddress, u64, Vec<u8>),
     /// In a local of the frame, or in a part of one.
     Local(LocalIndex),
     /// In a global of the frame's instance, or in a part of one.

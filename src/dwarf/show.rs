@@ -4,7 +4,7 @@
 use super::frame::{Context, Place};
 use super::inspect::Inspector;
 use super::types::Shape;
-use super::value::{NOT_THERE, Scalar, Value};
+use super::value::{NOT_THERE, Scalar, Value, quadruple};
 use crate::base::{Escaped, Result};
 use gimli::constants as c;
 
@@ -53,6 +53,7 @@ impl<'a> Inspector<'a> {
             Shape::Void => Ok("{}".to_owned()),
             Shape::Function => Ok("<code>".to_owned()),
             Shape::Opaque { .. } => Ok(format!("<{}>", self.type_name_of(value.ty))),
+            Shape::Number { encoding: c::DW_ATE_complex_float, size } => self.show_complex(value, size / 2, at),
             Shape::Number { encoding, size } => {
                 let scalar = self.scalar_of(value, at)?;
                 Ok(match scalar {
@@ -72,12 +73,22 @@ impl<'a> Inspector<'a> {
                     _ => 0,
                 };
                 let mut named = None;
+                // Where none has the number, it may be flags that are set together.
+                let (mut flags, mut apart, mut known) = (Vec::new(), true, 0);
                 self.enumerators(id, |name, value| {
                     if value == number {
                         named = Some(name.to_owned());
                     }
+                    apart &= known & value == 0;
+                    known |= value;
+                    if value != 0 && number & value == value {
+                        flags.push(name.to_owned());
+                    }
                     named.is_none()
                 })?;
+                if named.is_none() && apart && number != 0 && number & known == number {
+                    return Ok(flags.join(" | "));
+                }
                 Ok(named.unwrap_or_else(|| number.to_string()))
             }
             Shape::Pointer { to, reference, .. } => {
@@ -110,10 +121,10 @@ impl<'a> Inspector<'a> {
                 self.show_list(value, count, at, depth)
             }
             Shape::Composite { id, .. } => {
-                if depth >= MAX_DEPTH {
+                let fields = self.fields(value, at)?;
+                if depth >= MAX_DEPTH && !fields.is_empty() {
                     return Ok("{...}".to_owned());
                 }
-                let fields = self.fields(value, at)?;
                 // A variant is shown by its name, as it is written.
                 let is_variant = fields.len() == 1 && self.members(id, at, None)?.1.is_some();
                 if let ([variant], true) = (&fields[..], is_variant) {
@@ -131,6 +142,20 @@ impl<'a> Inspector<'a> {
                 Ok(format!("{{{}}}", shown.join(", ")))
             }
         }
+    }
+
+    /// A complex number, of two parts of so many bytes.
+    fn show_complex(&self, value: &Value, size: u64, at: &Context<'_>) -> Result<String> {
+        let part = |offset| -> Result<String> {
+            let bytes = self.read(&value.inside(value.ty, offset), size, at)?;
+            let bits = bytes.iter().take(16).rev().fold(0u128, |all, byte| all << 8 | u128::from(*byte));
+            Ok(match size {
+                4 => format!("{:?}", f32::from_bits(bits as u32)),
+                8 => format!("{:?}", f64::from_bits(bits as u64)),
+                _ => format!("{:?}", quadruple(bits)),
+            })
+        };
+        Ok(format!("{} + {}i", part(0)?, part(size)?))
     }
 
     /// The elements of an array or a list.

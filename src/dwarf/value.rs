@@ -222,6 +222,7 @@ impl<'a> Inspector<'a> {
     pub fn kind(&self, value: &Value, at: &Context<'_>) -> Result<ValueKind> {
         self.begin();
         Ok(match self.shape_of(value, at)? {
+            Shape::Number { encoding: c::DW_ATE_complex_float, .. } => ValueKind::Opaque,
             Shape::Number { .. } => ValueKind::Number,
             Shape::Pointer { reference: false, .. } => ValueKind::Pointer,
             Shape::Pointer { reference: true, .. } => ValueKind::Reference,
@@ -269,19 +270,29 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    /// Where a value stands, as a whole: the bytes of a memory, or what it is in or a part of.
+    /// Where a value stands, as a whole: the bytes of a memory, or what it is in or a part of. Of a reference, what it
+    /// refers to. And whether that is [of the frame](Value::is_of_frame).
     ///
     /// # Errors
     /// [`ErrorKind::State`] for what is optimised out, computed, in several places, or among the operands; else as for
     /// [`value`](Self::value).
-    pub fn storage(&self, value: &Value, at: &Context<'_>) -> Result<Storage> {
+    pub fn storage(&self, value: &Value, at: &Context<'_>) -> Result<(Storage, bool)> {
+        self.begin();
+        let value = &self.referent(value.clone(), at)?;
         let size = self.size(value, at)?;
         // Of a bit field, the bytes that it is in.
         let (from, size) = match value.bits {
             Some((first, width)) => (first / 8, (first % 8).saturating_add(width).div_ceil(8)),
             None => (0, size),
         };
-        storage(&value.place, value.offset.wrapping_add(from), size)
+        let mut found = storage(&value.place, value.offset.wrapping_add(from), size)?;
+        if let (Some((first, width)), Storage::Memory(_, _, mask)) = (value.bits, &mut found) {
+            let bits = first % 8..(first % 8).saturating_add(width);
+            let byte =
+                |index: u64| (0..8).filter(|bit| bits.contains(&(8 * index + bit))).fold(0, |all, bit| all | 1 << bit);
+            mask.extend((0..size.min(MAX_READ)).map(byte));
+        }
+        Ok((found, value.is_of_frame()))
     }
 
     /// The number that a value is, or that stands for it: of a pointer the address, of an enumeration the number.
@@ -308,6 +319,7 @@ impl<'a> Inspector<'a> {
             c::DW_ATE_float if size == 8 => Scalar::Float(f64::from_bits(bits as u64)),
             c::DW_ATE_float if size == 2 => Scalar::Float(half(bits as u16)),
             c::DW_ATE_float if size == 16 => Scalar::Float(quadruple(bits)),
+            c::DW_ATE_complex_float => return Err(complex()),
             c::DW_ATE_boolean => Scalar::Bool(bits != 0),
             c::DW_ATE_UTF | c::DW_ATE_UCS | c::DW_ATE_ASCII => Scalar::Char(bits as u32),
             _ if is_signed(encoding) => Scalar::Signed(signed),
@@ -516,7 +528,7 @@ impl<'a> Inspector<'a> {
     }
 
     /// What is to be written where, so that a value becomes `text`: a number (`-7`, `0x2a`, `1.5`), `true` or `false`,
-    /// a letter in quotes, the name of an enumerator. A variable that a local has is written there, with all that
+    /// a letter in quotes, the name of an enumerator. What a reference refers to becomes that. A variable that a local has is written there, with all that
     /// the compiler keeps in that local at this place.
     ///
     /// # Errors
@@ -531,8 +543,15 @@ impl<'a> Inspector<'a> {
             ));
         }
         let text = text.trim();
+        let value = &self.referent(value.clone(), at)?;
         let shape = self.shape_of(value, at)?;
+        let wide = |size: u64| value.bits.is_none() && size == 16;
         let (size, signed, bits) = match &shape {
+            Shape::Number { encoding: c::DW_ATE_complex_float, .. } => return Err(complex()),
+            Shape::Number { encoding: c::DW_ATE_unsigned, size } if wide(*size) => {
+                let number = parse_wide(text).filter(|(negative, number)| !negative || *number == 0);
+                (*size, false, number.map(|(_, number)| number as i128))
+            }
             Shape::Number { encoding, size } => (*size, is_signed(*encoding), parse_number(text, *encoding, *size)),
             Shape::Pointer { size, .. } => (*size, false, parse_integer(text)),
             Shape::Enum { id, size, signed } => {
@@ -558,7 +577,6 @@ impl<'a> Inspector<'a> {
         }
         let (least, most) = match signed {
             true => (i128::MIN >> (128 - width), i128::MAX >> (128 - width)),
-            false if width == 128 => (i128::MIN, i128::MAX),
             false => (0, (1i128 << width.min(126)) - 1),
         };
         if !is_float(&shape) && width < 127 && !(least..=most).contains(&bits) {
@@ -629,7 +647,9 @@ impl<'a> Inspector<'a> {
 fn storage(place: &Place, offset: u64, size: u64) -> Result<Storage> {
     let refuse = |what: &str| Err(Error::new(ErrorKind::State, what));
     match place {
-        Place::Memory(address) => Ok(Storage::Memory(MemoryAddress::new(address.wrapping_add(offset)), size)),
+        Place::Memory(address) => {
+            Ok(Storage::Memory(MemoryAddress::new(address.wrapping_add(offset)), size, Vec::new()))
+        }
         Place::Local(index) => Ok(Storage::Local(*index)),
         Place::Global(index) => Ok(Storage::Global(*index)),
         Place::Operand(_) => refuse("the value is an operand, which is nowhere but on the stack for a moment"),
@@ -663,6 +683,7 @@ fn parse_number(text: &str, encoding: gimli::DwAte, size: u64) -> Option<i128> {
     match encoding {
         c::DW_ATE_float if size == 4 => text.parse::<f32>().ok().map(|number| number.to_bits().into()),
         c::DW_ATE_float if size == 8 => text.parse::<f64>().ok().map(|number| number.to_bits().into()),
+        c::DW_ATE_float if size == 16 => text.parse().ok().map(|number| to_quadruple(number) as i128),
         c::DW_ATE_float => None,
         c::DW_ATE_boolean => match text {
             "true" => Some(1),
@@ -672,7 +693,8 @@ fn parse_number(text: &str, encoding: gimli::DwAte, size: u64) -> Option<i128> {
         _ => {
             let letter = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')).map(|text| {
                 let mut letters = text.chars();
-                letters.next().filter(|_| letters.next().is_none()).map(|letter| i128::from(u32::from(letter)))
+                let first = letters.next().filter(|_| letters.next().is_none()).map(u32::from);
+                first.or_else(|| escaped(text)).map(i128::from)
             });
             letter.unwrap_or_else(|| parse_integer(text))
         }
@@ -681,12 +703,61 @@ fn parse_number(text: &str, encoding: gimli::DwAte, size: u64) -> Option<i128> {
 
 /// A decimal or hexadecimal integer.
 pub(super) fn parse_integer(text: &str) -> Option<i128> {
+    match parse_wide(text)? {
+        (false, number) => i128::try_from(number).ok(),
+        (true, number) => 0i128.checked_sub_unsigned(number),
+    }
+}
+
+/// The same: whether it has a minus, and what follows that.
+fn parse_wide(text: &str) -> Option<(bool, u128)> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
     let number = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        Some(digits) => i128::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with(['-', '+'])),
-        None => digits.parse().ok().filter(|_| digits.starts_with(|first: char| first.is_ascii_digit())),
+        Some(digits) => u128::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+')),
+        None => digits.parse().ok().filter(|_| !digits.starts_with('+')),
     };
-    number.map(|number| if negative { -number } else { number })
+    Some((negative, number?))
+}
+
+/// The letter that is written so between quotes, behind a backslash: as values are shown, and as C has it.
+fn escaped(text: &str) -> Option<u32> {
+    let text = text.strip_prefix('\\')?;
+    let mut letters = text.chars();
+    Some(match (letters.next()?, letters.next()) {
+        ('n', None) => 0x0a,
+        ('r', None) => 0x0d,
+        ('t', None) => 0x09,
+        (letter @ ('\\' | '\'' | '\u{22}'), None) => letter.into(),
+        ('u', Some('{')) => {
+            let digits = text[2..].strip_suffix('}').filter(|digits| !digits.starts_with('+'))?;
+            u32::from_str_radix(digits, 16).ok()?
+        }
+        ('0'..='7', _) => u32::from_str_radix(text, 8).ok().filter(|number| text.len() <= 3 && *number <= 0xff)?,
+        _ => return None,
+    })
+}
+
+#[cold]
+fn complex() -> Error {
+    argument("a complex number is shown, but is no number that could be compared or written")
+}
+
+/// The number of 128 bits that a number of 64 is.
+fn to_quadruple(number: f64) -> u128 {
+    let bits = number.to_bits();
+    let (sign, exponent, fraction) =
+        (u128::from(bits >> 63) << 127, bits >> 52 & 0x7ff, u128::from(bits & ((1 << 52) - 1)));
+    let (exponent, fraction) = match (exponent, fraction) {
+        (0, 0) => (0, 0),
+        // The first bit that is set is the one that is not written.
+        (0, fraction) => {
+            let shift = fraction.leading_zeros() - 75;
+            (16383 - 1022 - u128::from(shift), fraction << shift & ((1 << 52) - 1))
+        }
+        (0x7ff, fraction) => (0x7fff, fraction),
+        (exponent, fraction) => (u128::from(exponent) + 16383 - 1023, fraction),
+    };
+    sign | exponent << 112 | fraction << 60
 }
 
 /// A number of 16 bits.
@@ -702,7 +773,7 @@ fn half(bits: u16) -> f64 {
 }
 
 /// A number of 128 bits, as near as one of 64 is.
-fn quadruple(bits: u128) -> f64 {
+pub(super) fn quadruple(bits: u128) -> f64 {
     let (sign, exponent) = (bits >> 127, (bits >> 112 & 0x7fff) as i32);
     let fraction = (bits & ((1 << 112) - 1)) as f64 / 2f64.powi(112);
     let size = match exponent {

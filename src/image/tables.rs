@@ -402,11 +402,6 @@ impl ImageTables {
         found.site.filter(|_| found.is_on_side())
     }
 
-    /// The first point at or after `wasm`, or place on a side, in whatever function.
-    pub fn point_from(&self, wasm: WasmOffset) -> Option<PointId> {
-        Some(PointId(self.points.first_from(wasm.get())?.id()))
-    }
-
     /// The last point of a function at or before an instruction. When the instruction traps, the frame's slots hold the
     /// state at that point, and rerun comes from there to the instruction.
     pub fn complete_before(&self, func: DefinedFuncIndex, wasm: WasmOffset) -> Option<Point> {

@@ -439,3 +439,32 @@ fn every_line_of_many_programs_stops_at_that_line() {
     }
     assert!(all.0 > 400 && all.1 > 300, "lines, and those that were come to: {all:?}");
 }
+
+/// Code that the compiler knows not to be reached has places like any other: a callback may have the guest go there.
+#[test]
+fn code_that_only_a_callback_leads_to_has_places() {
+    let source = r#"(module (func (export "f") (result i32)
+        (if (result i32) (i32.const 0) (then (i32.const 7)) (else (i32.const 8)))))"#;
+    for tier in TIERS {
+        let engine = engine(tier);
+        let module = text(&engine, source);
+        let mut store = Store::new(&engine);
+        let instance = instance(&mut store, &module);
+        let seven = module.binary().windows(2).position(|bytes| bytes == [0x41, 7]).unwrap() as u32;
+        let at_if = WasmOffset::new(seven - 2);
+        let (debugger, log) = watch(&mut store, move |stop| {
+            let at = stop.top().unwrap().offset();
+            if at == at_if {
+                stop.set_operand(0, 0, Val::I32(1)).unwrap();
+            }
+            at.get()
+        });
+        let placed = debugger.break_at(&mut store, &module, WasmOffset::new(seven)).unwrap();
+        assert_eq!(placed.offset(), Some(WasmOffset::new(seven)), "{tier:?}");
+        assert_eq!(call(&mut store, instance, "f", &[]).unwrap(), 8);
+        assert_eq!(take(&log), []);
+        debugger.break_at(&mut store, &module, at_if).unwrap();
+        assert_eq!(call(&mut store, instance, "f", &[]).unwrap(), 7);
+        assert_eq!(take(&log), [at_if.get(), seven], "{tier:?}");
+    }
+}

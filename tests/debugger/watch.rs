@@ -1817,3 +1817,130 @@ fn writes_that_only_a_changed_frame_comes_to() {
         }
     }
 }
+
+/// What two instructions of one region do is looked at once, whether it is a hit or not, and whoever stops there.
+#[test]
+fn breakpoints_before_an_access_are_counted_once() {
+    let text = r#"(module (memory (export "m") 1)
+        (func (export "store") (param i32) (drop (i32.const 41)) (i32.store8 (i32.const 33) (local.get 0)))
+        (func (export "load") (param i32) (drop (i32.const 41)) (drop (i32.load8_u (i32.const 33)))))"#;
+    let kinds = [WatchKind::Write, WatchKind::Change, WatchKind::Read, WatchKind::Access];
+    for (tier, kind) in TIERS.into_iter().flat_map(|tier| kinds.map(|kind| (tier, kind))) {
+        for (index, name) in ["store", "load"].into_iter().enumerate() {
+            for ignore in [u64::MAX, 1] {
+                let (engine, mut store, debugger, log) = debugged(tier, GO_ON);
+                let module = module(&engine, text);
+                let instance = Instance::new(&mut store, &module, &[]).unwrap();
+                let memory = instance.export(&mut store, "m").and_then(|item| item.memory()).unwrap();
+                // The `drop` of the first instruction's value.
+                let found: Vec<usize> = module
+                    .binary()
+                    .windows(3)
+                    .enumerate()
+                    .filter(|(_, w)| w == &[0x41, 41, 0x1a])
+                    .map(|(i, _)| i)
+                    .collect();
+                let at = WasmOffset::from_usize(found[index] + 2);
+                let placed = debugger.break_at(&mut store, &module, at).unwrap();
+                debugger.change_breakpoint(&mut store, placed.id, |options| options.ignore = ignore).unwrap();
+                debugger.watch_memory(&mut store, memory, 33..34, kind).unwrap();
+                for turn in 1..=2 {
+                    call(&mut store, instance, name, &[Val::I32(turn)]).unwrap();
+                    let hits = debugger.breakpoint(&store, placed.id).unwrap().unwrap().hits;
+                    let stops = taken(&log).iter().filter(|seen| matches!(seen, Seen::Other(_))).count();
+                    let due = usize::from(turn == 2 && ignore == 1);
+                    assert_eq!((hits, stops), (turn as u64, due), "{name} {kind:?} {tier:?} {ignore}");
+                }
+            }
+        }
+    }
+}
+
+/// A frame that a callback has changed goes on in resume code: what it writes there is told once.
+#[test]
+fn a_write_is_told_once_by_a_frame_that_was_changed() {
+    let text = r#"(module (memory (export "m") 1) (func $f (result i32) (i32.const 5))
+        (func (export "run") (result i32)
+            (i32.store (i32.const 1000) (i32.add (call $f) (i32.const 0)))
+            (i32.store (i32.const 1000) (i32.const 1))
+            (i32.load (i32.const 1000))))"#;
+    for (tier, before) in TIERS.into_iter().flat_map(|tier| [(tier, true), (tier, false)]) {
+        let watched = Mutex::new(None);
+        let shared = Arc::new(watched);
+        let memory = shared.clone();
+        let (engine, mut store, debugger, log) = debugged(tier, move |stop| {
+            if matches!(stop.reason(), Reason::Breakpoint(_)) {
+                if let Some(memory) = memory.lock().unwrap().take() {
+                    stop.debugger().watch_memory(stop, memory, 1000..1004, WatchKind::Access).unwrap();
+                }
+                stop.set_operand(0, 1, Val::I32(11)).unwrap();
+            }
+            Action::Continue
+        });
+        let module = module(&engine, text);
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let memory = instance.export(&mut store, "m").and_then(|item| item.memory()).unwrap();
+        if before {
+            debugger.watch_memory(&mut store, memory, 1000..1004, WatchKind::Access).unwrap();
+        } else {
+            *shared.lock().unwrap() = Some(memory);
+        }
+        // `i32.const 0`, behind the call.
+        let at = module.binary().windows(3).position(|w| w == [0x41, 0, 0x6a]).unwrap();
+        debugger.break_at(&mut store, &module, WasmOffset::from_usize(at)).unwrap();
+        assert_eq!(call(&mut store, instance, "run", &[]).unwrap(), [Val::I32(1)]);
+        let hits: Vec<(u8, u8)> = taken(&log)
+            .iter()
+            .filter_map(|seen| match seen {
+                Seen::Hit { old, new, .. } => Some((old[0], new[0])),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(hits, [(0, 11), (11, 1), (1, 1)], "{tier:?} {before}");
+    }
+}
+
+/// Accesses beside what is watched, one behind the other, in loops and by functions that are called, and then none for
+/// long: nothing is told but what is watched, whether the guest is followed or not.
+#[test]
+fn a_guest_that_is_followed_misses_nothing() {
+    let text = r#"(module (memory (export "m") 2)
+        (func $near (param i32) (i32.store (i32.const 64) (local.get 0)) (drop (i64.load (i32.const 72))))
+        (func $far (param i32) (i32.store (i32.const 70000) (local.get 0)))
+        (func (export "run") (param $n i32) (result i32) (local $sum i32)
+            (loop $turn
+                (call $near (local.get $n))
+                (if (i32.eqz (i32.rem_u (local.get $n) (i32.const 7))) (then (i32.store16 (i32.const 34) (local.get $n))))
+                (if (i32.eqz (i32.rem_u (local.get $n) (i32.const 11))) (then
+                    (local.set $sum (i32.add (local.get $sum) (i32.load8_u (i32.const 33))))))
+                (if (i32.eqz (i32.and (local.get $n) (i32.const 63))) (then
+                    (loop $far
+                        (call $far (local.get $sum))
+                        (br_if $far (i32.and (local.tee $sum (i32.add (local.get $sum) (i32.const 1))) (i32.const 127))))))
+                (br_if $turn (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+            (local.get $sum)))"#;
+    const TURNS: u32 = 400;
+    let engine = engine(DebugTier::Regions);
+    let plain = {
+        let mut store = Store::new(&engine);
+        let instance = Instance::new(&mut store, &module(&engine, text), &[]).unwrap();
+        call(&mut store, instance, "run", &[Val::I32(TURNS as i32)]).unwrap()
+    };
+    for (tier, kind) in
+        TIERS.into_iter().flat_map(|tier| [WatchKind::Write, WatchKind::Access].map(|kind| (tier, kind)))
+    {
+        let (engine, mut store, debugger, log) = debugged(tier, GO_ON);
+        let instance = Instance::new(&mut store, &module(&engine, text), &[]).unwrap();
+        let memory = instance.export(&mut store, "m").and_then(|item| item.memory()).unwrap();
+        let id = debugger.watch_memory(&mut store, memory, 32..36, kind).unwrap();
+        for _ in 0..2 {
+            assert_eq!(call(&mut store, instance, "run", &[Val::I32(TURNS as i32)]).unwrap(), plain);
+            let reads = taken(&log).iter().filter(|seen| matches!(seen, Seen::Hit { is_read: true, .. })).count();
+            let due = if kind == WatchKind::Access { TURNS / 11 } else { 0 };
+            assert_eq!(reads, due as usize, "{tier:?} {kind:?}");
+        }
+        let hits = debugger.watchpoint(&store, id).unwrap().unwrap().hits;
+        let reads = if kind == WatchKind::Access { TURNS / 11 } else { 0 };
+        assert_eq!(hits, u64::from(2 * (TURNS / 7 + reads)), "{tier:?} {kind:?}");
+    }
+}
