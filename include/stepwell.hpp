@@ -1408,6 +1408,14 @@ private:
 
 namespace detail {
 
+/// What C is given for values that are lent.
+inline std::vector<wasm_val_t> raw_values(Span<const Val> values) {
+  std::vector<wasm_val_t> given;
+  given.reserve(values.size());
+  for (const Val &value : values) given.push_back(value.raw());
+  return given;
+}
+
 /// What functions, memories and the like have in common. Thread: with its store.
 template <class Self, class C, auto Delete, auto Copy, auto Same, auto AsRef> class Object {
 public:
@@ -4364,16 +4372,30 @@ public:
   }
   /// All operands, the bottom of the stack first.
   std::vector<Val> operands() const { return all(stepwell_frame_operands, operand_count()); }
-  /// Gives a local of the innermost frame another value, with which the guest goes on.
+  /// Gives a local another value, with which the guest goes on: a frame that waits for a call, once that has returned, or where it
+  /// catches an exception that has left it.
   Result<void> try_set_local(std::size_t index, const Val &value) const {
     return detail::outcome(stepwell_frame_local_set(frame_, index, &value.raw()));
   }
   void set_local(std::size_t index, const Val &value) const { try_set_local(index, value).value(); }
-  /// Gives an operand of the innermost frame, the bottom of the stack first, another value, with which the guest goes on.
+  /// Gives an operand, the bottom of the stack first, another value, with which the guest goes on. What a call has taken that the frame
+  /// waits for, which is on top, is refused.
   Result<void> try_set_operand(std::size_t index, const Val &value) const {
     return detail::outcome(stepwell_frame_operand_set(frame_, index, &value.raw()));
   }
   void set_operand(std::size_t index, const Val &value) const { try_set_operand(index, value).value(); }
+  /// Has the frame return these values to its caller. Those within it are left: it is the innermost from here on. A `Frame` is a number
+  /// of its stop; ask that for those that you go on to use, `stop.frame(0)` for this one.
+  Result<void> try_return_early(Span<const Val> values) const {
+    std::vector<wasm_val_t> given = detail::raw_values(values);
+    const wasm_val_vec_t vec = {given.size(), given.data()};
+    return detail::outcome(stepwell_frame_return_early(frame_, &vec));
+  }
+  Result<void> try_return_early(std::initializer_list<Val> values) const {
+    return try_return_early(Span<const Val>(values.begin(), values.size()));
+  }
+  void return_early(Span<const Val> values) const { try_return_early(values).value(); }
+  void return_early(std::initializer_list<Val> values) const { try_return_early(values).value(); }
   /// What a variable of the source, or a path such as `p->x[3]`, comes to in this frame: its type and its value, as text.
   Result<Evaluated> try_evaluate(const std::string &path) const {
     if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
@@ -4575,9 +4597,7 @@ public:
   void jump(std::size_t offset) { try_jump(offset).value(); }
   /// Has the innermost frame return these values to its caller.
   Result<void> try_return_early(Span<const Val> values) {
-    std::vector<wasm_val_t> given;
-    given.reserve(values.size());
-    for (const Val &value : values) given.push_back(value.raw());
+    std::vector<wasm_val_t> given = detail::raw_values(values);
     const wasm_val_vec_t vec = {given.size(), given.data()};
     return detail::outcome(stepwell_stop_return_early(stop_, &vec));
   }

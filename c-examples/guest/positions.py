@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes what llvm-symbolizer says of each byte of the code of MODULE.wasm to MODULE.positions, for tests/source.rs to compare with.
+"""Writes what llvm-symbolizer says of each byte of the code of MODULE.wasm to MODULE.positions, for tests/debugger/source.rs to compare with.
 
     positions.py LLVM-SYMBOLIZER MODULE.wasm...
 

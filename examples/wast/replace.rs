@@ -44,6 +44,7 @@ pub fn same(store: &mut StoreMut<'_>, stop: &StopInfo) -> Result<Replacement> {
         values: values.into(),
         fuel: 0,
         optional: false,
+        outer: None,
     })
 }
 

@@ -1,4 +1,4 @@
-//! Generated modules in both debug tiers and in production, by the harness of `tests/regions.rs`: stepped, with
+//! Generated modules in both debug tiers and in production, by the harness of `tests/tiers/regions.rs`: stepped, with
 //! breakpoints, changed at stops, and called again from stops and host functions. Every stop must be the same.
 #![no_main]
 

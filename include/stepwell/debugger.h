@@ -218,7 +218,7 @@ typedef int32_t stepwell_action_t;
 
 /**
  * The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories,
- * globals and tables, change the innermost frame, edit breakpoints, call exports (which may stop in turn), and says
+ * globals and tables, change frames, edit breakpoints, call exports (which may stop in turn), and says
  * what the guest is to do. What it changes is seen by the instructions behind the stop, and by none before it. It may
  * not throw or `longjmp`.
  */
@@ -1201,8 +1201,8 @@ own stepwell_error_t *stepwell_debugger_attach_with_queue(wasm_store_t *store,
 
 /**
  * Takes the stop that has waited longest; if none waits, the next one. Borrowed: until it is answered, this thread and
- * others, one at a time, may do with it what a stop callback may: look at frames, read and write memories, change the
- * innermost frame, edit breakpoints. Guests of its store cannot be called, since one waits on another thread.
+ * others, one at a time, may do with it what a stop callback may: look at frames, read and write memories, change
+ * frames, edit breakpoints. Guests of its store cannot be called, since one waits on another thread.
  *
  * It waits for at most so many milliseconds, with `UINT64_MAX` for as long as it takes. NULL if none came in time, or
  * the queue was closed.
@@ -1388,9 +1388,10 @@ size_t stepwell_frame_operands(const stepwell_frame_t *frame,
                                size_t capacity);
 
 /**
- * Gives a local of the innermost frame, parameters first, another value, with which the guest goes on. The caller
- * keeps `value`. An error, and nothing changed, beyond the last local, where the value is not of the type that the
- * module declares, of a frame that waits for a call, and at a trap or an exception.
+ * Gives a local of a frame, parameters first, another value, with which the guest goes on: a frame that waits for a
+ * call, once that has returned, or where it catches an exception that has left it. The caller keeps `value`. An error,
+ * and nothing changed, beyond the last local, where the value is not of the type that the module declares, of the
+ * frame of a stop within which this one is told, and at a trap or an exception.
  *
  * Thread: inside callback only.
  */
@@ -1401,9 +1402,10 @@ own stepwell_error_t *stepwell_frame_local_set(const stepwell_frame_t *frame,
                                               const wasm_val_t *value);
 
 /**
- * Gives an operand on the stack of the innermost frame, its bottom first, another value, with which the guest goes on.
- * The caller keeps `value`. An error as by `stepwell_frame_local_set`; a reference must be of the type of the one that
- * is there, or of a subtype, since that is all that is known of an operand.
+ * Gives an operand on the stack of a frame, its bottom first, another value, with which the guest goes on. The caller
+ * keeps `value`. An error as by `stepwell_frame_local_set`, and for what the call that the frame waits for has taken,
+ * which is on top; a reference must be of the type of the one that is there, or of a subtype, since that is all that
+ * is known of an operand.
  *
  * Thread: inside callback only.
  */
@@ -1438,6 +1440,21 @@ STEPWELL_API
 STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_stop_return_early(stepwell_stop_t *stop,
                                                 const wasm_val_vec_t *values);
+
+/**
+ * Has a frame return `values` to its caller; the caller of this keeps them. Of the innermost it is
+ * `stepwell_stop_return_early`. The frames within another one are left, as an exception leaves them: it is the
+ * innermost from here on, and stands at the instruction by which it returns. Frames are numbers, and so this one is
+ * number 0 then; ask `stepwell_stop_frame` for those that you go on to use. An error, and nothing changed, as of
+ * `stepwell_stop_return_early`, where a host function is among what would be left, and in a breakpoint's condition.
+ * NULL counts as no values.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_frame_return_early(const stepwell_frame_t *frame,
+                                                 const wasm_val_vec_t *values);
 
 /**
  * Says how many frames of the stop the action `STEPWELL_ACTION_STEP_OUT_OF` leaves: the guest then stops at the next

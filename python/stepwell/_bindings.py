@@ -1054,6 +1054,7 @@ stepwell_frame_local_set = function("stepwell_frame_local_set", POINTER(stepwell
 stepwell_frame_operand_set = function("stepwell_frame_operand_set", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_size_t, POINTER(wasm_val_t)])
 stepwell_stop_jump = function("stepwell_stop_jump", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), c_size_t])
 stepwell_stop_return_early = function("stepwell_stop_return_early", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), POINTER(wasm_val_vec_t)])
+stepwell_frame_return_early = function("stepwell_frame_return_early", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), POINTER(wasm_val_vec_t)])
 stepwell_stop_step_out_of_set = function("stepwell_stop_step_out_of_set", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), c_size_t])
 stepwell_stop_run_to_offset_set = function("stepwell_stop_run_to_offset_set", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), c_size_t])
 stepwell_stop_run_to_line_set = function("stepwell_stop_run_to_line_set", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), c_uint32])

@@ -865,6 +865,16 @@ class Stop(Unique):
         check(c.stepwell_stop_return_early(self._handle, byref(all_to_c(self.store, results, values, "result"))))
         frame._forget()
 
+    def _leave(self, count: int) -> None:
+        """So many frames are left: those further out have other numbers now."""
+        frames, self._frames = self._frames, {}
+        for index, frame in frames.items():
+            frame._forget()
+            frame.index = index - count
+            frame._ptr = c.stepwell_stop_frame(self._handle, frame.index) if frame.index >= 0 else None
+            if frame._ptr:
+                self._frames[frame.index] = frame
+
     def __str__(self) -> str:
         why = getattr(self.reason, "name", str(self.reason)).lower()
         if self.breakpoints:
@@ -1201,6 +1211,8 @@ class Frame(Unique):
     @property
     def _handle(self) -> Any:
         self._stop._handle
+        if not self._ptr:
+            raise ValueError("the frame is over: one further out returns early")
         return self._ptr
 
     @property
@@ -1283,7 +1295,8 @@ class Frame(Unique):
         return self._values(c.stepwell_frame_operands, c.stepwell_frame_operand_count(self._handle))
 
     def set_local(self, local: Union[int, str], value: Any) -> None:
-        """Gives a local of the innermost frame, by its index or its name, another value, with which the guest goes on."""
+        """Gives a local, by its index or its name, another value, with which the guest goes on: a frame that waits for a call, once
+        that has returned, or where it catches an exception that has left it."""
         index = self.locals.names.get(local) if isinstance(local, str) else local
         if index is None:
             raise KeyError(local)
@@ -1296,7 +1309,8 @@ class Frame(Unique):
         self._set(c.stepwell_frame_local_set, index, name, value, f"local {local!r}")
 
     def set_operand(self, index: int, value: Any) -> None:
-        """Gives an operand of the innermost frame, the bottom of the stack first, another value, with which the guest goes on."""
+        """Gives an operand, the bottom of the stack first, another value, with which the guest goes on. What a call has taken that the
+        frame waits for, which is on top, is refused."""
         count = c.stepwell_frame_operand_count(self._handle)
         if not 0 <= index < count:
             raise IndexError(f"there is no operand {index}; the stack has {count}")
@@ -1307,6 +1321,16 @@ class Frame(Unique):
             if val.kind >= c.STEPWELL_VALKIND_V128:
                 c.wasm_val_delete(byref(val))
         self._set(c.stepwell_frame_operand_set, index, names[index], value, f"operand {index}")
+
+    def return_early(self, *values: Any) -> None:
+        """Has the frame return these values to its caller. Those within it are left, and their `Frame` objects are over: this one is
+        the innermost from here on, `stop.frame(0)`, and stands at the instruction by which it returns."""
+        results = self.instance.func(self.func_index).type.results
+        if len(values) != len(results):
+            raise TypeError(f"the function returns {len(results)} values, {len(values)} given")
+        given = all_to_c(self._stop.store, results, values, "result")
+        check(c.stepwell_frame_return_early(self._handle, byref(given)))
+        self._stop._leave(self.index)
 
     def evaluate(self, path: str) -> Evaluated:
         """What a variable of the source, or a path such as `p->x[3]`, comes to in this frame: its type and its value, as text."""

@@ -91,7 +91,7 @@ pub enum stepwell_stop_enum {
 }
 
 /// The stop callback. It runs on the guest's thread, with the store in its hands: it may read state, write memories,
-/// globals and tables, change the innermost frame, edit breakpoints, call exports (which may stop in turn), and says
+/// globals and tables, change frames, edit breakpoints, call exports (which may stop in turn), and says
 /// what the guest is to do. What it changes is seen by the instructions behind the stop, and by none before it. It may
 /// not throw or `longjmp`.
 pub type stepwell_stop_callback_t =

@@ -10,9 +10,10 @@ use crate::base::{Result, WasmOffset};
 use crate::debug::Stop;
 use crate::runtime::Val;
 
-/// Gives a local of the innermost frame, parameters first, another value, with which the guest goes on. The caller
-/// keeps `value`. An error, and nothing changed, beyond the last local, where the value is not of the type that the
-/// module declares, of a frame that waits for a call, and at a trap or an exception.
+/// Gives a local of a frame, parameters first, another value, with which the guest goes on: a frame that waits for a
+/// call, once that has returned, or where it catches an exception that has left it. The caller keeps `value`. An error,
+/// and nothing changed, beyond the last local, where the value is not of the type that the module declares, of the
+/// frame of a stop within which this one is told, and at a trap or an exception.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -28,9 +29,10 @@ pub unsafe extern "C" fn stepwell_frame_local_set(
     })
 }
 
-/// Gives an operand on the stack of the innermost frame, its bottom first, another value, with which the guest goes on.
-/// The caller keeps `value`. An error as by `stepwell_frame_local_set`; a reference must be of the type of the one that
-/// is there, or of a subtype, since that is all that is known of an operand.
+/// Gives an operand on the stack of a frame, its bottom first, another value, with which the guest goes on. The caller
+/// keeps `value`. An error as by `stepwell_frame_local_set`, and for what the call that the frame waits for has taken,
+/// which is on top; a reference must be of the type of the one that is there, or of a subtype, since that is all that
+/// is known of an operand.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -98,6 +100,29 @@ pub unsafe extern "C" fn stepwell_stop_return_early(
             // SAFETY: C passes a vector or NULL.
             let values = unsafe { list_from_c(cell, &mut *stop, values, "values") }?;
             stop.return_early(&values)
+        })
+    })
+}
+
+/// Has a frame return `values` to its caller; the caller of this keeps them. Of the innermost it is
+/// `stepwell_stop_return_early`. The frames within another one are left, as an exception leaves them: it is the
+/// innermost from here on, and stands at the instruction by which it returns. Frames are numbers, and so this one is
+/// number 0 then; ask `stepwell_stop_frame` for those that you go on to use. An error, and nothing changed, as of
+/// `stepwell_stop_return_early`, where a host function is among what would be left, and in a breakpoint's condition.
+/// NULL counts as no values.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_frame_return_early(
+    frame: *const stepwell_frame_t,
+    values: *const wasm_val_vec_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_frame_return_early", || {
+        with_frame_to_change(frame, |cell, stop, number| {
+            // SAFETY: C passes a vector or NULL.
+            let values = unsafe { list_from_c(cell, &mut *stop, values, "values") }?;
+            stop.return_early_from(number, &values)
         })
     })
 }

@@ -185,8 +185,8 @@ pub unsafe extern "C" fn stepwell_debugger_attach_with_queue(
 }
 
 /// Takes the stop that has waited longest; if none waits, the next one. Borrowed: until it is answered, this thread and
-/// others, one at a time, may do with it what a stop callback may: look at frames, read and write memories, change the
-/// innermost frame, edit breakpoints. Guests of its store cannot be called, since one waits on another thread.
+/// others, one at a time, may do with it what a stop callback may: look at frames, read and write memories, change
+/// frames, edit breakpoints. Guests of its store cannot be called, since one waits on another thread.
 ///
 /// It waits for at most so many milliseconds, with `UINT64_MAX` for as long as it takes. NULL if none came in time, or
 /// the queue was closed.

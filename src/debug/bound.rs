@@ -139,6 +139,20 @@ fn find(store: StoreRef<'_>, id: usize) -> Option<Found> {
     found
 }
 
+/// Whether a live frame, by its id, runs in production code.
+pub(super) fn is_production(store: StoreRef<'_>, id: usize) -> bool {
+    let mut production = false;
+    store.walk_frames(|frame| {
+        let func = frame.module.info().defined(frame.func).filter(|_| frame.set_up);
+        if func.is_none_or(|func| store.frame_id(frame.slot, func, frame.fp) != id) {
+            return ControlFlow::Continue(());
+        }
+        production = frame.is_production();
+        ControlFlow::Break(())
+    });
+    production
+}
+
 /// All live frames.
 pub(super) fn live(store: StoreRef<'_>) -> Vec<FrameName> {
     let mut live = Vec::new();
@@ -164,6 +178,22 @@ pub(super) fn left(store: StoreRef<'_>, goes_on: Option<usize>) -> Vec<usize> {
         ControlFlow::Continue(())
     });
     left
+}
+
+/// The frame that the one of this id returns to, by its id; none if that is the host.
+pub(super) fn next_out(store: StoreRef<'_>, id: usize) -> Option<usize> {
+    let (mut found, mut next) = (false, None);
+    store.walk_frames(|frame| {
+        let Some(func) = frame.module.info().defined(frame.func) else { return ControlFlow::Continue(()) };
+        let own = store.frame_id(frame.slot, func, frame.fp);
+        if found {
+            next = (!frame.host_boundary_before).then_some(own);
+            return ControlFlow::Break(());
+        }
+        found = own == id;
+        ControlFlow::Continue(())
+    });
+    next
 }
 
 /// What is in a local of a live frame: its type, and its bits.

@@ -56,6 +56,14 @@ pub(super) enum Asked {
     Host(Arc<Ask>),
 }
 
+/// What a breakpoint does that has been come to, if that is plain.
+pub(super) enum Plain {
+    /// It is not.
+    Unknown,
+    Stops(BreakpointId),
+    Passes,
+}
+
 /// A place of a breakpoint.
 struct Placed {
     module: Module,
@@ -586,7 +594,7 @@ impl Breakpoints {
                 frame = reader();
             }
             let Some(frame) = &frame else { continue };
-            if options.instance.is_some() && options.instance != frame.instance {
+            if options.instance.is_some() && options.instance != frame.instance() {
                 continue;
             }
             match options.condition.as_ref().map(|condition| &condition.0) {
@@ -610,23 +618,47 @@ impl Breakpoints {
         }
     }
 
-    /// The breakpoint at an instruction (see [`Breakpoints::at`]) if it is the only one there and stops whatever the
-    /// guest's state is: it is counted as come to. Most are such, so that this is all that is done for a hit.
+    /// Whether the guest is stopped by the breakpoint at an instruction (see [`Breakpoints::at`]), if it is the only
+    /// one there and is plain: nobody has to be asked about it, and it stays. It is counted as come to. Most are such,
+    /// so that this is all that is done for a hit. Only if that is `wanted` is one counted that passes the guest, or
+    /// the frame looked at.
     #[inline]
-    pub(super) fn hit_plain(&mut self, from: usize) -> Option<BreakpointId> {
+    pub(super) fn hit_plain<'a>(
+        &mut self,
+        from: usize,
+        wanted: bool,
+        reader: impl FnOnce() -> Option<Reader<'a>>,
+    ) -> Plain {
         let (slot, wasm, id) = self.active[from];
         if id.is_own() || self.active.get(from + 1).is_some_and(|next| (next.0, next.1) == (slot, wasm)) {
-            return None;
+            return Plain::Unknown;
         }
-        let index = self.find(id)?;
+        let Some(index) = self.find(id) else { return Plain::Unknown };
         let entry = &mut self.entries[index];
-        let options = &entry.options;
-        let plain = options.condition.is_none() && options.instance.is_none() && options.ignore == 0;
-        if !plain || options.one_shot || !options.enabled {
-            return None;
+        let options = &mut entry.options;
+        if options.instance.is_some() || options.one_shot || !options.enabled {
+            return Plain::Unknown;
+        }
+        if options.condition.is_some() || options.ignore > 0 {
+            if !wanted {
+                return Plain::Unknown;
+            }
+            match options.condition.as_ref().map(|condition| &condition.0) {
+                None => {}
+                Some(Kind::Callback(_)) => return Plain::Unknown,
+                Some(Kind::Text(text)) => match reader() {
+                    None => return Plain::Unknown,
+                    Some(reader) if !text.holds(&reader) => return Plain::Passes,
+                    Some(_) => {}
+                },
+            }
         }
         entry.hits = entry.hits.saturating_add(1);
-        Some(id)
+        if options.ignore > 0 {
+            options.ignore -= 1;
+            return Plain::Passes;
+        }
+        Plain::Stops(id)
     }
 
     /// Counts breakpoints as come to. Those that are passed this time are taken out; those that are to be removed are
@@ -650,6 +682,12 @@ impl Breakpoints {
             !ignored
         });
         once
+    }
+
+    /// Whether there are none, and no code that was made for some.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.splits.is_empty()
     }
 
     /// Where the breakpoints at an instruction are, if there are any; see [`Breakpoints::hits`].

@@ -4,7 +4,7 @@
 
 use super::stop::Stop;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, GlobalIndex, MemoryIndex, Result};
-use crate::runtime::{FrameState, Instance, Module, StoreRef, Val, VirtualFrame};
+use crate::runtime::{FrameState, Instance, Module, StopInfo, StoreRef, Val, VirtualFrame};
 use crate::wasm::{IndexType, ValType};
 use std::fmt;
 use std::sync::Arc;
@@ -223,18 +223,33 @@ impl Value {
 
 /// What a frame has, where the guest stands.
 pub(super) struct Reader<'a> {
-    pub(super) store: StoreRef<'a>,
-    pub(super) values: Values<'a>,
-    pub(super) instance: Option<Instance>,
+    store: StoreRef<'a>,
+    stop: &'a StopInfo,
+    values: Values<'a>,
 }
 
 /// Where its locals are.
-pub(super) enum Values<'a> {
+enum Values<'a> {
     Inside(&'a VirtualFrame),
     Frame(FrameState<'a>),
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// Of the frame at the stop being told, or of what is known of it `inside` the region.
+    #[inline]
+    pub(super) fn new(store: StoreRef<'a>, stop: &'a StopInfo, inside: Option<&'a VirtualFrame>) -> Option<Reader<'a>> {
+        let values = match inside {
+            Some(inside) => Values::Inside(inside),
+            None => Values::Frame(store.state_at(stop)?),
+        };
+        Some(Reader { store, stop, values })
+    }
+
+    /// The frame's instance.
+    pub(super) fn instance(&self) -> Option<Instance> {
+        self.store.instance_at(self.stop)
+    }
+
     fn local(&self, index: usize) -> Option<Value> {
         match &self.values {
             Values::Frame(frame) => Value::of(frame.local(index)?),
@@ -253,7 +268,7 @@ impl Reader<'_> {
     }
 
     fn memory(&self, width: Width, address: i128) -> Option<Value> {
-        let memory = self.instance?.memory(self.store, MemoryIndex::new(0))?;
+        let memory = self.instance()?.memory(self.store, MemoryIndex::new(0))?;
         let address = match memory.ty(self.store).ok()?.index {
             IndexType::I64 => address as u64,
             IndexType::I32 => u64::from(address as u32),
@@ -269,7 +284,7 @@ impl Reader<'_> {
             Number::Float(value) => Some(Value::Float(*value)),
             Number::Local(_, index) => self.local(*index as usize),
             Number::Global(_, index) => {
-                Value::of(self.instance?.global(self.store, GlobalIndex::new(*index))?.get(self.store).ok()?)
+                Value::of(self.instance()?.global(self.store, GlobalIndex::new(*index))?.get(self.store).ok()?)
             }
             Number::Memory(_, width, address) => match self.number(address)? {
                 Value::Integer(address) => self.memory(*width, address),

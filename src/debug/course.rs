@@ -3,16 +3,15 @@
 //! debugger's state in hand; whoever calls the callback does that with the state put back.
 
 use super::State;
-use super::breakpoint_id::{BreakpointId, Hits};
-use super::condition::{Reader, Values};
+use super::breakpoint_id::Hits;
+use super::breakpoints::Plain;
+use super::condition::Reader;
 use super::stepping::Action;
 use super::stop::Reason;
 use super::watchpoint::WatchHit;
 use crate::base::{Result, WasmOffset};
 use crate::image::RerunEnd;
-use crate::runtime::{
-    Answer, AsStore, Looked, Room, StopInfo, StoreMut, StoreRef, Trap, TrapCode, TrapInfo, VirtualFrame,
-};
+use crate::runtime::{Answer, AsStore, Looked, Room, StopInfo, StoreMut, Trap, TrapCode, TrapInfo, VirtualFrame};
 
 /// The most frames' worth of room kept.
 const MAX_SPARE: usize = 4;
@@ -103,20 +102,22 @@ impl State {
             && !self.stepping.is_always()
             && self.stepping.is_idle(&self.layers)
             && self.marks.is_empty()
+            && self.callers.is_empty()
             && !self.watch.is_awake()
             && !store.registry().has_pause_to_end()
     }
 
-    /// The guest has come to a stop point: the breakpoint that stops it whatever its state is, if that alone is told.
-    /// This and [`State::goes_on`] are a short way through what [`State::arrive`] and [`State::answered`] do, for what
-    /// most stops are.
+    /// The guest has come to a stop point: whether the breakpoint there stops it, if only that is to be looked at. Where
+    /// it passes the guest, that goes on. This and [`State::goes_on`] are a short way through what [`State::arrive`] and
+    /// [`State::answered`] do, for what most stops are.
     #[inline]
-    pub(super) fn hit_alone(&mut self, store: &StoreMut<'_>, info: &StopInfo) -> Option<BreakpointId> {
+    pub(super) fn hit_alone(&mut self, store: &StoreMut<'_>, info: &StopInfo) -> Plain {
         if !self.has_breakpoints_alone(store) {
-            return None;
+            return Plain::Unknown;
         }
-        let found = self.breakpoints.at(info.slot, info.wasm)?;
-        self.breakpoints.hit_plain(found)
+        let Some(found) = self.breakpoints.at(info.slot, info.wasm) else { return Plain::Unknown };
+        let goes_on = self.breakpoints.inside(info.slot, info.func).is_none() && !store.registry().is_pause_asked();
+        self.breakpoints.hit_plain(found, goes_on, || Reader::new(store.as_store(), info, None))
     }
 
     /// Such a breakpoint has been told: whether the guest goes on from there, with nothing more to be looked at.
@@ -139,15 +140,34 @@ impl State {
         if self.asking {
             return Ok(Next::Done(Answer::GoOn));
         }
+        if !self.callers.is_empty() {
+            let room = self.spare.pop();
+            at.inside = self.callers.arrived(&mut self.breakpoints, &mut self.layers, store, at.info, room)?;
+            if at.inside.is_some() {
+                at.told_inside = true;
+                self.was_told(store, at);
+            }
+        }
         if self.watch.is_awake() {
-            let watched = self.watch.arrived(&mut self.breakpoints, &mut self.layers, store, at.info)?;
+            let inside = at.inside.as_deref();
+            let watched = self.watch.arrived(&mut self.breakpoints, &mut self.layers, store, at.info, inside)?;
             if !watched.is_empty() {
+                show(store, at);
                 return Ok(self.tell_watched(at, watched));
             }
         }
-        match self.is_due(store, at, None)? {
-            Due::Yes => return Ok(self.tell()),
-            Due::Ask => return Ok(Next::Ask),
+        let inside = at.inside.take();
+        let due = self.is_due(store, at, inside.as_deref())?;
+        at.inside = inside;
+        match due {
+            Due::Yes => {
+                show(store, at);
+                return Ok(self.tell());
+            }
+            Due::Ask => {
+                show(store, at);
+                return Ok(Next::Ask);
+            }
             Due::No => {}
         }
         self.stepping.forget_ended(&mut self.layers, store)?;
@@ -171,17 +191,12 @@ impl State {
 
     /// The guest has accessed what is watched, or what is near it, behind a stop point.
     pub(super) fn accessed(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
+        self.watch.follow();
+        if !at.info.regions {
+            return self.expect_next(store, at);
+        }
         let mut ahead = store.look_inside(self.spare.pop())?;
         let fuel = ahead.fuel();
-        if !has_regions(store, at.info) {
-            // The access is the next instruction, and a stop point is behind it.
-            if let Some(accessing) = self.watch.access_of(store, at.info, &ahead)? {
-                self.watch.expect(store.as_store(), &accessing)?;
-            }
-            self.keep(ahead.into());
-            self.watch.go_on_quietly(&mut self.layers, store)?;
-            return Ok(Next::Done(Answer::GoOn));
-        }
         // Split code stops between.
         match self.breakpoints.splits(at.info.slot) {
             Some(splits) => ahead.run_to(store, splits),
@@ -192,6 +207,18 @@ impl State {
         self.keep(ahead.into());
         at.inside = Some(store.look_inside(self.spare.pop())?);
         self.go_on(store, at)
+    }
+
+    /// In code without regions: a stop point is behind the next instruction, up to which what is watched may be
+    /// accessed.
+    fn expect_next(&mut self, store: &mut StoreMut<'_>, at: &Place<'_>) -> Result<Next> {
+        let here = store.look_inside(self.spare.pop())?;
+        if let Some(accessing) = self.watch.access_of(store, at.info, &here)? {
+            self.watch.expect(store.as_store(), &accessing)?;
+        }
+        self.keep(here.into());
+        self.watch.go_on_quietly(&mut self.layers, store)?;
+        Ok(Next::Done(Answer::GoOn))
     }
 
     /// The host has been asked: these breakpoints are come to.
@@ -235,6 +262,9 @@ impl State {
         // Shown inside the region, or changed by the callback.
         if let Some(mut inside) = store.take_virtual() {
             inside.take_back(store);
+            if !inside.stands_at(at.info) {
+                return self.leave_frames(store, at, action, inside).map(Next::Done);
+            }
             // The callback may have had it jump.
             at.wasm = inside.wasm();
             at.inside = Some(inside);
@@ -268,13 +298,13 @@ impl State {
             return;
         }
         self.watch.stand(store, at.info, at.wasm, at.inside.as_deref());
-        self.saw_inside(store, at);
+        self.saw_inside(at);
     }
 
     /// Something was told inside of a region, or looked at there. Where memories are watched, what the guest accesses
     /// up to the region's end is known as well: by itself it comes there without another look.
-    fn saw_inside(&self, store: &StoreMut<'_>, at: &mut Place<'_>) {
-        at.quiet |= at.inside.is_some() && self.watch.memories() && has_regions(store, at.info);
+    fn saw_inside(&self, at: &mut Place<'_>) {
+        at.quiet |= at.inside.is_some() && self.watch.memories() && at.info.regions;
     }
 
     /// Whether the callback is to see the instruction about to run; why is noted. A step that ends here is over.
@@ -302,11 +332,11 @@ impl State {
         }
         if let Reason::Breakpoint(hits) = &mut at.reason {
             hits.clear();
-            if let Some(id) = self.breakpoints.hit_plain(found) {
+            if let Plain::Stops(id) = self.breakpoints.hit_plain(found, false, || None) {
                 hits.push(id);
                 return Ok(Due::Yes);
             }
-            if self.breakpoints.reached(found, || reader(store.as_store(), inside), hits) {
+            if self.breakpoints.reached(found, || Reader::new(store.as_store(), at.info, inside), hits) {
                 return Ok(Due::Ask);
             }
         }
@@ -340,15 +370,56 @@ impl State {
         Ok(Some(Answer::Replace(Box::new(with))))
     }
 
+    /// Whether whatever comes next is stopped at for a step, and for nothing else: no breakpoint is set, nothing is
+    /// watched, no pause asked for.
+    #[inline]
+    fn steps_alone(&self, store: &StoreMut<'_>, at: &Place<'_>) -> bool {
+        self.breakpoints.is_empty()
+            && !self.watch.is_awake()
+            && self.stepping.goes_anywhere(&self.layers, store)
+            && !at.diverged
+            && !store.registry().is_pause_asked()
+    }
+
+    /// [`State::go_on`] where [`State::steps_alone`]: the short way to the next instruction.
+    #[inline]
+    fn step_alone(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
+        let mut inside = match at.inside.take() {
+            Some(changed) if !at.info.regions => return self.leave(store, at, changed).map(Next::Done),
+            Some(inside) => inside,
+            None if !at.info.regions => return Ok(Next::Done(Answer::GoOn)),
+            None => match enter(store, &mut self.spare)? {
+                Some(inside) => inside,
+                None => return Ok(Next::Done(Answer::GoOn)),
+            },
+        };
+        if !matches!(inside.step(store)?, RerunEnd::Stopped(_)) {
+            return self.leave(store, at, inside).map(Next::Done);
+        }
+        at.wasm = inside.wasm();
+        at.stepped = true;
+        // Mostly it was one before: then there is nothing to be dropped.
+        if !matches!(at.reason, Reason::Step) {
+            at.reason = Reason::Step;
+        }
+        inside.pay(store);
+        store.set_virtual(inside);
+        Ok(self.tell())
+    }
+
     /// Reruns from where the guest is to the next instruction that the callback is to see; or says how the guest goes
     /// on by itself.
     fn go_on(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
+        if self.steps_alone(store, at) {
+            return self.step_alone(store, at);
+        }
         let &StopInfo { slot, func, .. } = at.info;
         loop {
             // What rerun goes over it is asked about one by one, where memories are watched.
             let watching = self.watch.memories();
+            let follows = self.watch.follows();
             let steps = self.stepping.wants(&self.layers, store, at.info);
-            if at.inside.is_none() && !steps && self.breakpoints.inside(slot, func).is_none() {
+            if at.inside.is_none() && !steps && !follows && self.breakpoints.inside(slot, func).is_none() {
                 return Ok(Next::Done(Answer::GoOn));
             }
             if at.inside.is_none()
@@ -360,17 +431,20 @@ impl State {
             }
             let stops = self.breakpoints.inside(slot, func);
             let splits = self.breakpoints.splits(slot);
-            if at.inside.is_none() && !has_regions(store, at.info) {
-                return Ok(Next::Done(Answer::GoOn));
+            if at.inside.is_none() && !at.info.regions {
+                return if follows { self.expect_next(store, at) } else { Ok(Next::Done(Answer::GoOn)) };
             }
-            if !has_regions(store, at.info)
+            if !at.info.regions
                 && let Some(changed) = at.inside.take()
             {
                 // Each instruction has a site, at which the guest itself stops.
                 return self.leave(store, at, changed).map(Next::Done);
             }
+            at.quiet |= follows;
             let mut inside = match at.inside.take() {
                 Some(inside) => inside,
+                // What only the guest may run is looked at, too.
+                None if follows => store.look_inside(self.spare.pop())?,
                 None => match enter(store, &mut self.spare)? {
                     Some(inside) => inside,
                     None => return Ok(Next::Done(Answer::GoOn)),
@@ -488,6 +562,33 @@ impl State {
         Ok(Answer::Replace(Box::new(with)))
     }
 
+    /// The callback has had frames be left, for one further out, which goes on in resume code.
+    #[cold]
+    #[inline(never)]
+    fn leave_frames(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        at: &Place<'_>,
+        action: &Action,
+        inside: Box<VirtualFrame>,
+    ) -> Result<Answer> {
+        let info = inside.stop(at.info);
+        self.watch.left_for(&mut self.breakpoints, &mut self.layers, store, &info)?;
+        self.watch.stand(store, &info, info.wasm, Some(&*inside));
+        let mut with = inside.replace(store)?;
+        if let Some(access) = &at.access {
+            with.fuel = access.fuel;
+        }
+        // From here on the frames are those that stay.
+        store.set_virtual(inside);
+        self.stepping.start(&mut self.layers, store, action, &info, info.wasm)?;
+        self.breakpoints.arm_also(store, info.slot, with.slot, info.func)?;
+        self.marks.arm_also(store, info.slot, with.slot, info.func)?;
+        self.watch.code_registered(store)?;
+        self.stepping.frame_replaced(&mut self.layers, store, with.slot, info.func)?;
+        Ok(Answer::Replace(Box::new(with)))
+    }
+
     /// Keeps the room for the next.
     #[inline]
     fn keep(&mut self, room: Room) {
@@ -508,6 +609,15 @@ impl State {
         self.stepping.pause();
         self.watch.trapped();
         Ok(())
+    }
+}
+
+/// Has the event show what is known of the frame, if anything is.
+#[inline]
+fn show(store: &mut StoreMut<'_>, at: &mut Place<'_>) {
+    if let Some(mut inside) = at.inside.take() {
+        inside.pay(store);
+        store.set_virtual(inside);
     }
 }
 
@@ -539,22 +649,7 @@ fn enter(store: &mut StoreMut<'_>, spare: &mut Vec<Room>) -> Result<Option<Box<V
     }
 }
 
-/// What a condition is read from: the frame where the guest stands, or what is known of it inside a region.
-fn reader<'a>(store: StoreRef<'a>, inside: Option<&'a VirtualFrame>) -> Option<Reader<'a>> {
-    let top = store.keep_top(store.event()?)?;
-    let values = match inside {
-        Some(inside) => Values::Inside(inside),
-        None => Values::Frame(store.state_of(&top)?),
-    };
-    Some(Reader { store, values, instance: top.instance() })
-}
-
 /// Whether what was read ahead of its turn may have been changed since; what is in registers keeps no object, too.
 fn is_stale(store: &StoreMut<'_>, access: &Access, inside: &VirtualFrame) -> bool {
     snapshot(inside) != access.end || store.as_store().usage().heap_bytes > 0
-}
-
-/// Whether the code that has stopped has regions at all.
-fn has_regions(store: &StoreMut<'_>, stop: &StopInfo) -> bool {
-    store.registry().get(stop.slot).is_some_and(|entry| entry.engine.tables().regions)
 }

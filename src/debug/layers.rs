@@ -20,10 +20,12 @@ pub(super) enum Layer {
     Step,
     /// What the host has done to what is watched, to be told where the guest goes on.
     Host,
+    /// A frame that was changed while it waited, in which an exception lands.
+    Landing,
 }
 
 impl Layer {
-    const COUNT: usize = Layer::Host as usize + 1;
+    const COUNT: usize = Layer::Landing as usize + 1;
 }
 
 /// What the layers want armed.

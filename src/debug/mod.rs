@@ -39,6 +39,7 @@ mod breaking;
 mod breakpoint;
 mod breakpoint_id;
 mod breakpoints;
+mod callers;
 mod condition;
 mod core_dump;
 mod course;
@@ -74,7 +75,8 @@ use crate::runtime::{
     Told, Trap, TrapInfo,
 };
 use breakpoint_id::Hits;
-use breakpoints::{Asked, Breakpoints};
+use breakpoints::{Asked, Breakpoints, Plain};
+use callers::Callers;
 use course::{Next, Place};
 use coverage::Marks;
 use layers::Layers;
@@ -107,6 +109,7 @@ struct State {
     stepping: Stepping,
     marks: Marks,
     watch: Watch,
+    callers: Callers,
     exceptions: ExceptionStops,
     events: Events,
     /// Whether the host is told of an event of that set: what runs within that is not told of.
@@ -280,10 +283,16 @@ impl EventSink for Core {
             Event::Calling(called) => self.announce(told, Events::HOST_CALL, || Reason::HostCall((*called).clone())),
             Event::Called(called) => self.announce(told, Events::HOST_RETURN, || Reason::HostReturn((*called).clone())),
             Event::Entering { within_call } => told
-                .with(|state, store| state.watch.entering(&mut state.breakpoints, store, *within_call))
+                .with(|state, store| {
+                    state.callers.look(&mut state.breakpoints, &mut state.layers, store)?;
+                    state.watch.entering(&mut state.breakpoints, store, *within_call)
+                })
                 .map(|()| Answer::GoOn),
             Event::Returning => told
-                .with(|state, store| state.watch.returning(&mut state.breakpoints, &mut state.layers, store))
+                .with(|state, store| {
+                    state.callers.look(&mut state.breakpoints, &mut state.layers, store)?;
+                    state.watch.returning(&mut state.breakpoints, &mut state.layers, store)
+                })
                 .map(|()| Answer::GoOn),
         }
     }
@@ -305,15 +314,20 @@ impl Core {
     ///
     /// `accessed`: the guest is inside the region behind that, at an access of what is watched.
     fn stop(&self, told: &mut Told<'_, State>, info: &StopInfo, accessed: bool) -> Result<Answer> {
-        if !accessed && let Some(id) = told.with(|state, store| Ok(state.hit_alone(store, info)))? {
-            let reason = Reason::Breakpoint(Hits::from_slice(&[id]));
-            let mut action = self.call_back(told, &reason, None);
-            if told.with(|state, store| Ok(state.goes_on(store, info, &action)))? {
-                return Ok(Answer::GoOn);
+        let alone = if accessed { Plain::Unknown } else { told.with(|state, store| Ok(state.hit_alone(store, info)))? };
+        match alone {
+            Plain::Unknown => {}
+            Plain::Passes => return Ok(Answer::GoOn),
+            Plain::Stops(id) => {
+                let reason = Reason::Breakpoint(Hits::from_slice(&[id]));
+                let mut action = self.call_back(told, &reason, None);
+                if told.with(|state, store| Ok(state.goes_on(store, info, &action)))? {
+                    return Ok(Answer::GoOn);
+                }
+                let mut at = Place::told(info, reason);
+                let next = told.with(|state, store| state.answered(store, &mut at, &mut action))?;
+                return self.follow(told, &mut at, next);
             }
-            let mut at = Place::told(info, reason);
-            let next = told.with(|state, store| state.answered(store, &mut at, &mut action))?;
-            return self.follow(told, &mut at, next);
         }
         let mut at = Place::new(info);
         let next = told.with(|state, store| match accessed {
@@ -331,7 +345,7 @@ impl Core {
                 Next::Done(answer) => return Ok(answer),
                 Next::Ask => next = self.ask(told, at)?,
                 Next::Tell => {
-                    if at.reason == Reason::Pause {
+                    if matches!(at.reason, Reason::Pause) {
                         told.with(|_, store| store.end_pause())?;
                     }
                     let mut action = self.call_back(told, &at.reason, None);
@@ -418,6 +432,7 @@ impl Core {
         told.with(|state, store| {
             state.watch.refresh(store.as_store())?;
             state.watch.trap_told(&mut state.breakpoints, store)?;
+            state.callers.left(&mut state.breakpoints, &mut state.layers, store, None)?;
             state.stepping.cancel(&mut state.layers, store)
         })
     }
@@ -433,6 +448,7 @@ impl Core {
             }
             _ => {
                 state.watch.thrown(&mut state.breakpoints, &mut state.layers, store, caught)?;
+                state.callers.left(&mut state.breakpoints, &mut state.layers, store, caught)?;
                 state.stepping.thrown(&mut state.layers, store, caught).map(|()| false)
             }
         })?;
@@ -447,6 +463,7 @@ impl Core {
                 return Err(Trap::new(message).into());
             }
             state.watch.thrown(&mut state.breakpoints, &mut state.layers, store, caught)?;
+            state.callers.left(&mut state.breakpoints, &mut state.layers, store, caught)?;
             state.stepping.start_in_call(&mut state.layers, store, &action)?;
             state.stepping.thrown(&mut state.layers, store, caught)
         })

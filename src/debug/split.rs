@@ -52,6 +52,11 @@ struct SplitCode {
 }
 
 impl SplitCodes {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The splits of what is in a slot, if that is split code.
     #[inline]
     pub(super) fn splits(&self, slot: CodeSlot) -> Option<&[u8]> {

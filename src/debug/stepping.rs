@@ -116,6 +116,16 @@ impl Stepping {
         self.always
     }
 
+    /// Whether the next instruction that any guest of the store comes to ends a step.
+    #[inline]
+    pub(super) fn goes_anywhere(&self, layers: &Layers, store: &StoreMut<'_>) -> bool {
+        self.always
+            || (self.goal == Goal::Anywhere
+                && matches!(self.plan, Plan::None)
+                && self.run == store.run()
+                && matches!(layers.scope(Layer::Step), StepScope::All))
+    }
+
     /// Whether the instruction at `wasm` ends the step under way; if so, it is over.
     #[inline]
     pub(super) fn satisfied(

@@ -1,7 +1,7 @@
 //! What the callback holds while the guest stands.
 
 use super::breakpoint_id::{BreakpointId, Hits};
-use super::frame::Frame;
+use super::frame::{Frame, unknown_values};
 use super::watchpoint::WatchHit;
 use super::{Core, Debugger};
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
@@ -167,23 +167,32 @@ impl<'a> Stop<'a> {
         Some(Frame::new(self.store.as_store(), top.as_ref()?))
     }
 
-    /// Gives a local of a frame, 0 the innermost, another value; parameters are first. The guest goes on with it.
+    /// Gives a local of a frame, 0 the innermost, another value; parameters are first. The guest goes on with it: a
+    /// frame that waits for a call, once that has returned, or where it catches an exception that has left it.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] where there is no such frame or local, or the value is not of the local's type;
-    /// [`ErrorKind::State`] of a frame that waits for a call, at a trap or an exception, and while a stop within this
-    /// one is told. Nothing is changed then.
+    /// [`ErrorKind::State`] at a trap or an exception, of the frame of a stop within which this one is told, and while
+    /// a stop within this one is told. Nothing is changed then.
     pub fn set_local(&mut self, frame: usize, local: usize, value: Val) -> Result<()> {
-        self.change(frame, |store| store.set_local(local, value))
+        match frame {
+            0 => self.change(|store| store.set_local(local, value)),
+            _ => self.change_caller(frame, |store, caller| store.set_caller_local(caller, local, value)),
+        }
     }
 
-    /// Gives an operand on a frame's stack another value; the bottom one is the first.
+    /// Gives an operand on a frame's stack another value; the bottom one is the first. In a frame that waits for a
+    /// call, what the call has taken from the stack, which is on top, is gone.
     ///
     /// # Errors
-    /// As of [`Stop::set_local`]. Of the types of references on the stack nothing is known but what they refer to: what
-    /// is written must be of the type of what is there, or one of its subtypes.
+    /// As of [`Stop::set_local`]; [`ErrorKind::Argument`] for what the call has taken. Of the types of references on
+    /// the stack nothing is known but what they refer to: what is written must be of the type of what is there, or one
+    /// of its subtypes.
     pub fn set_operand(&mut self, frame: usize, operand: usize, value: Val) -> Result<()> {
-        self.change(frame, |store| store.set_operand(operand, value))
+        match frame {
+            0 => self.change(|store| store.set_operand(operand, value)),
+            _ => self.change_caller(frame, |store, caller| store.set_caller_operand(caller, operand, value)),
+        }
     }
 
     /// Has the innermost frame go on with another instruction of its function, which is not run yet: with the locals
@@ -194,7 +203,7 @@ impl<'a> Stop<'a> {
     /// one that needs other operands, where references to functions or objects are among the operands, and in a
     /// function with locals that may not be null or with `catch` blocks as they were before 3.0.
     pub fn jump(&mut self, offset: WasmOffset) -> Result<()> {
-        self.change(0, |store| store.jump(offset))
+        self.change(|store| store.jump(offset))
     }
 
     /// Has the innermost frame return these values to its caller: it stands at the instruction by which it does so.
@@ -203,7 +212,27 @@ impl<'a> Stop<'a> {
     /// As of [`Stop::set_local`]; [`ErrorKind::Argument`] where the values are not of the function's types, or no
     /// instruction by which it returns can be reached.
     pub fn return_early(&mut self, values: &[Val]) -> Result<()> {
-        self.change(0, |store| store.return_early(values))
+        self.change(|store| store.return_early(values))
+    }
+
+    /// Has a frame, 0 the innermost, return these values to its caller. Those within it are left, as an exception
+    /// leaves them: from here on the frame is the innermost, and stands at the instruction by which it returns.
+    ///
+    /// # Errors
+    /// As of [`Stop::return_early`]; [`ErrorKind::Argument`] where there is no such frame; [`ErrorKind::State`] where a
+    /// host function is among what would be left, and in a breakpoint's condition. Nothing is changed then.
+    pub fn return_early_from(&mut self, frame: usize, values: &[Val]) -> Result<()> {
+        if frame == 0 {
+            return self.return_early(values);
+        }
+        let kept = self.caller(frame)?;
+        if self.core.debugger().look_at(self, |state| state.asking)? {
+            let message = "no frame can be left while a condition is asked about: stop, and do it there";
+            return Err(Error::new(ErrorKind::State, message));
+        }
+        self.store.return_early_from(&kept, values)?;
+        (self.frames, self.top) = (OnceCell::new(), OnceCell::new());
+        Ok(())
     }
 
     /// Where statements of a line begin in the function of the innermost frame, of the file that its instruction is of;
@@ -262,7 +291,8 @@ impl<'a> Stop<'a> {
         self.store.instances()
     }
 
-    fn change(&mut self, frame: usize, change: impl FnOnce(&mut StoreMut<'_>) -> Result<()>) -> Result<()> {
+    /// Refuses to change frames where that cannot be done.
+    fn check_change(&self) -> Result<()> {
         let refuse = |kind, message: String| Err(Error::new(kind, message));
         match self.reason {
             Reason::Trap(_) => return refuse(ErrorKind::State, "the guest has trapped: it does not go on".to_owned()),
@@ -283,18 +313,38 @@ impl<'a> Stop<'a> {
         if self.event != self.store.as_store().event() {
             return refuse(
                 ErrorKind::State,
-                "a stop within this one is told: only its frame can be changed".to_owned(),
+                "a stop within this one is told: frames can be changed only there".to_owned(),
             );
         }
-        if frame > 0 {
-            let count = self.frame_count();
-            return if frame < count {
-                let message = format!("frame {frame} waits for a call to return; only the innermost can be changed");
-                refuse(ErrorKind::State, message)
-            } else {
-                refuse(ErrorKind::Argument, format!("there is no frame {frame}: there are {count}"))
-            };
-        }
+        Ok(())
+    }
+
+    /// A frame further out than the innermost, which may be changed.
+    fn caller(&self, frame: usize) -> Result<KeptFrame> {
+        self.check_change()?;
+        let kept = self.frames().get(frame).copied().ok_or_else(|| {
+            let message = format!("there is no frame {frame}: there are {}", self.frame_count());
+            Error::new(ErrorKind::Argument, message)
+        })?;
+        if kept.is_production() { Err(unknown_values()) } else { Ok(kept) }
+    }
+
+    /// Changes a frame further out than the innermost.
+    fn change_caller(
+        &mut self,
+        frame: usize,
+        change: impl FnOnce(&mut StoreMut<'_>, &KeptFrame) -> Result<()>,
+    ) -> Result<()> {
+        let kept = self.caller(frame)?;
+        self.core.debugger().with(self, |state, store| {
+            let work = |store: &mut StoreMut<'_>| change(store, &kept);
+            state.callers.change(&mut state.breakpoints, &mut state.layers, store, &kept, work)
+        })
+    }
+
+    /// Changes the innermost frame.
+    fn change(&mut self, change: impl FnOnce(&mut StoreMut<'_>) -> Result<()>) -> Result<()> {
+        self.check_change()?;
         change(&mut self.store)?;
         // It is somewhere else now.
         (self.frames, self.top) = (OnceCell::new(), OnceCell::new());

@@ -14,6 +14,11 @@
 //! does it, with nothing protected, and stops at the next stop point, where it is told. Bulk instructions say
 //! themselves what they are about to do.
 //!
+//! A fault takes as long as hundreds of instructions that are rerun. So where one came, the guest is *followed* for a
+//! while: it stops at each stop point, what it does up to the next is looked at in the same way, and it goes there with
+//! nothing protected. While there are accesses of watched pages among that, whether of watched bytes or not, it goes on
+//! like this.
+//!
 //! # Locals
 //!
 //! A local is that of one frame ([`Bound`]). Nothing but `local.set` and `local.tee` of its function writes it, and no
@@ -72,9 +77,24 @@ pub(super) struct Watch {
     expected: Vec<Expected>,
     /// Whether any memory is watched.
     memories: bool,
-    /// Whether all stop points are armed, for what is due or expected.
+    /// The guest is followed.
+    following: Option<Following>,
+    /// Whether all stop points are armed, for what is due or expected, or since the guest is followed.
     everywhere: bool,
 }
+
+/// A guest that is followed from stop point to stop point.
+struct Following {
+    /// How many more, if none of the watched pages is accessed.
+    left: u32,
+    /// Whether any was.
+    found: bool,
+}
+
+/// So many stop points a guest is followed without an access: about as long as a fault takes.
+const FOLLOWED: u32 = 32;
+/// The bytes of a page: what is not on one with watched bytes causes no fault.
+const PAGE: u64 = 4096;
 
 /// An access of watched bytes that the guest is about to do.
 struct Expected {
@@ -604,7 +624,8 @@ impl Watch {
         !self.entries.is_empty() || self.everywhere
     }
 
-    /// What is to be told where the guest arrives at a stop point; it is counted.
+    /// What is to be told where the guest arrives at a stop point; it is counted. `inside` is its frame, where that is
+    /// not what the guest has there.
     #[inline(never)]
     pub(super) fn arrived(
         &mut self,
@@ -612,6 +633,7 @@ impl Watch {
         layers: &mut Layers,
         store: &mut StoreMut<'_>,
         at: &StopInfo,
+        inside: Option<&VirtualFrame>,
     ) -> Result<Vec<WatchHit>> {
         let mut hits = Vec::new();
         let id = || store.as_store().frame_id(at.slot, at.func, at.fp);
@@ -634,7 +656,7 @@ impl Watch {
             let new = if writes { new } else { old.clone() };
             hits.push(WatchHit { is_read: !writes, ..entry.hit(by, false, (Some(bytes.start), old, new)) });
         }
-        if self.everywhere && self.due.is_none() {
+        if !self.goes_on_following(store) && self.everywhere && self.due.is_none() {
             layers.set_scope(store, Layer::Host, StepScope::Off)?;
             self.everywhere = false;
         }
@@ -659,7 +681,7 @@ impl Watch {
         }
         self.count(&hits);
         if self.is_bound() {
-            hits.extend(self.in_frames(breakpoints, store, at, at.wasm, None)?.0);
+            hits.extend(self.in_frames(breakpoints, store, at, at.wasm, inside)?.0);
         }
         Ok(hits)
     }
@@ -679,9 +701,32 @@ impl Watch {
         self.memories
     }
 
+    /// A guest has accessed what is watched, or the pages of that: it is followed from there.
+    pub(super) fn follow(&mut self) {
+        self.following.get_or_insert(Following { left: 0, found: false }).left = FOLLOWED;
+    }
+
+    /// Whether the guest is followed: what it does up to the next stop point is looked at, and it goes there quietly.
+    #[inline]
+    pub(super) fn follows(&self) -> bool {
+        self.following.is_some()
+    }
+
+    /// A guest that is followed has come to a stop point: whether it still is.
+    fn goes_on_following(&mut self, store: &mut StoreMut<'_>) -> bool {
+        let Some(following) = &mut self.following else { return false };
+        if following.left > 0 && self.memories {
+            following.left -= 1;
+            return true;
+        }
+        store.looked_at_accesses(following.found);
+        self.following = None;
+        false
+    }
+
     /// What the instruction before which a frame stands is about to do to a memory, if any of it is watched.
     pub(super) fn access_of(
-        &self,
+        &mut self,
         store: &StoreMut<'_>,
         at: &StopInfo,
         inside: &VirtualFrame,
@@ -697,7 +742,20 @@ impl Watch {
         let by = (info.func_index(at.func), offset);
         let accessing = Accessing { memory, bytes: start..end, reads: access.reads, writes: access.writes, by };
         let is_watched = self.concerned(&accessing).next().is_some();
+        if self.following.is_some() && (is_watched || self.is_near(&accessing)) {
+            self.following = Some(Following { left: FOLLOWED, found: true });
+        }
         Ok(is_watched.then_some(accessing))
+    }
+
+    /// Whether an access would be a fault: it is on a page with watched bytes.
+    fn is_near(&self, accessing: &Accessing) -> bool {
+        self.entries.iter().filter(|entry| entry.is_on()).any(|entry| {
+            let Some((memory, bytes)) = entry.memory() else { return false };
+            let fits = accessing.writes || entry.watchpoint.kind.of_reads();
+            let pages = bytes.start / PAGE * PAGE..bytes.end.next_multiple_of(PAGE);
+            fits && memory == accessing.memory && pages.start < accessing.bytes.end && accessing.bytes.start < pages.end
+        })
     }
 
     /// The watchpoints to which an access may be a hit, with what of their bytes it concerns.

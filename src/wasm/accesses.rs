@@ -1,9 +1,9 @@
 //! Which instructions of a module write its globals and its functions' locals, and what an instruction does to a
-//! memory: what watchpoints have to know. It reads bodies, and keeps nothing.
+//! memory: what watchpoints have to know. And what a call takes from the stack. It reads bodies, and keeps nothing.
 
 use super::body::{Instruction, Instructions};
 use super::module::ModuleInfo;
-use crate::base::{DefinedFuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Result, WasmOffset};
+use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, LocalIndex, MemoryIndex, Result, WasmOffset};
 use wasmparser::{MemArg, MemArgTarget, Operator};
 
 /// An instruction that writes a global.
@@ -144,6 +144,27 @@ pub fn memory_access(
         reads,
         writes,
     }))
+}
+
+/// How many operands the call at an offset of a validated module takes; none of any other instruction, a tail call
+/// among them.
+///
+/// # Errors
+/// As [`global_writes`].
+pub fn call_operands(
+    info: &ModuleInfo,
+    binary: &[u8],
+    func: DefinedFuncIndex,
+    at: WasmOffset,
+) -> Result<Option<usize>> {
+    let body = info.body(func, binary)?;
+    let Some(instruction) = Instructions::starting_at(&body, at)?.next() else { return Ok(None) };
+    let of_type = |index| info.func_type_at(index).map(|ty| ty.params.len() + 1);
+    Ok(match instruction?.operator {
+        Operator::Call { function_index } => Some(info.func_type(FuncIndex::new(function_index)).params.len()),
+        Operator::CallIndirect { type_index, .. } | Operator::CallRef { type_index } => of_type(type_index),
+        _ => None,
+    })
 }
 
 /// How many bytes the instruction at an offset accesses, if it is a load or store of one number: looked up at once, for

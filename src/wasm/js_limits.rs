@@ -11,7 +11,7 @@ const MAX_MODULE_BYTES: u64 = 1 << 30;
 /// The operands of an `array.new_fixed`.
 const MAX_ARRAY_NEW_FIXED: u32 = 10_000;
 
-/// What wasmparser says where a limit is passed, and what we say. `tests/module_limits.rs` passes each.
+/// What wasmparser says where a limit is passed, and what we say. `tests/engine/module_limits.rs` passes each.
 const REFUSALS: &[(&str, &str)] = &[
     ("types count exceeds limit of 1000000", "a module has at most 1000000 types, in at most 1000000 groups"),
     ("rec group types size is out of bounds", "a recursion group has at most 1000000 types"),

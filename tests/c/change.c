@@ -1,7 +1,7 @@
 /* What a stop callback changes in the frame that stands: locals, operands, the next instruction, an early return. */
 #include "check.h"
 
-enum what { LOCALS, OPERANDS, JUMP, RETURN, TRAP, REFUSED };
+enum what { LOCALS, OPERANDS, JUMP, RETURN, WAITS, LEAVE, TRAP, REFUSED };
 
 struct change {
   enum what what;
@@ -68,12 +68,46 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
       OK(stepwell_stop_return_early(stop, &right));
     }
     break;
+  case WAITS: {
+    const stepwell_frame_t *outer = stepwell_stop_frame(stop, 1);
+    const wasm_val_t big = i64(1000);
+    CHECK(stepwell_frame_operand_count(outer) == 2);
+    OK(stepwell_frame_local_set(outer, 0, &big));
+    OK(stepwell_frame_operand_set(outer, 0, &big));
+    FAILS(stepwell_frame_operand_set(outer, 1, &big), STEPWELL_ERROR_ARGUMENT, "operand 1 is gone");
+    FAILS(stepwell_frame_local_set(outer, 1, &big), STEPWELL_ERROR_ARGUMENT, "there is no local 1");
+    FAILS(stepwell_frame_local_set(outer, 0, NULL), STEPWELL_ERROR_ARGUMENT, "value");
+    CHECK(stepwell_frame_local(outer, 0, &val) && val.of.i64 == 1000);
+    CHECK(stepwell_frame_operands(outer, values, 6) == 2 && values[0].of.i64 == 1000 && values[1].of.i64 == 3);
+    CHECK(stepwell_frame_local(frame, 0, &val) && val.of.i64 == 3);
+    break;
+  }
+  case LEAVE: {
+    const stepwell_frame_t *outer = stepwell_stop_frame(stop, 1);
+    const size_t id = stepwell_frame_id(outer);
+    values[0] = i64(100);
+    values[1] = i32(1);
+    wasm_val_vec_t right = {1, values}, wrong = {1, values + 1};
+    FAILS(stepwell_frame_return_early(NULL, &right), STEPWELL_ERROR_ARGUMENT, "frame");
+    FAILS(stepwell_frame_return_early(outer, NULL), STEPWELL_ERROR_ARGUMENT, "0 results");
+    FAILS(stepwell_frame_return_early(outer, &none), STEPWELL_ERROR_ARGUMENT, "0 results");
+    FAILS(stepwell_frame_return_early(outer, &wrong), STEPWELL_ERROR_ARGUMENT, "i32");
+    CHECK(stepwell_stop_frame_count(stop) == 2);
+    OK(stepwell_frame_return_early(outer, &right));
+    CHECK(stepwell_stop_frame_count(stop) == 1 && !stepwell_stop_frame(stop, 1));
+    CHECK(stepwell_frame_id(stepwell_stop_frame(stop, 0)) == id);
+    FAILS(stepwell_frame_return_early(outer, &right), STEPWELL_ERROR_ARGUMENT, "there is no frame 1");
+    values[0] = i64(200);
+    OK(stepwell_frame_return_early(stepwell_stop_frame(stop, 0), &right));
+    break;
+  }
   case TRAP:
     val = i32(1);
     if (stepwell_stop_reason(stop) == STEPWELL_STOP_TRAP) {
       FAILS(stepwell_frame_local_set(frame, 0, &val), STEPWELL_ERROR_STATE, "trapped");
       FAILS(stepwell_stop_jump(stop, 0), STEPWELL_ERROR_STATE, "trapped");
       FAILS(stepwell_stop_return_early(stop, NULL), STEPWELL_ERROR_STATE, "trapped");
+      FAILS(stepwell_frame_return_early(frame, NULL), STEPWELL_ERROR_STATE, "trapped");
     }
     break;
   case REFUSED:
@@ -95,6 +129,17 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
     break;
   }
   return STEPWELL_ACTION_CONTINUE;
+}
+
+/* A condition has the stop in its hands as well, but no frame can be left there. */
+static bool holds(void *env, stepwell_stop_t *stop) {
+  const stepwell_frame_t *outer = stepwell_stop_frame(stop, 1);
+  wasm_val_t seven = i64(7);
+  wasm_val_vec_t values = {1, &seven};
+  ++*(int *)env;
+  FAILS(stepwell_frame_return_early(outer, &values), STEPWELL_ERROR_STATE, "condition");
+  OK(stepwell_frame_local_set(outer, 0, &seven));
+  return false;
 }
 
 /* Where bytes of the module are. */
@@ -179,6 +224,21 @@ static void changing(stepwell_debug_tier_t tier) {
   given.size = 1;
   CHECK(!call(instance, "outer", &given, &results));
   CHECK(got[0].of.i64 == 101);
+
+  change.what = WAITS;
+  CHECK(!call(instance, "waits", &given, &results));
+  CHECK(got[0].of.i64 == 1000 + 6 + 1000);
+  change.what = LEAVE;
+  CHECK(!call(instance, "waits", &given, &results));
+  CHECK(got[0].of.i64 == 200);
+  int asked = 0;
+  change.stops = 0;
+  OK(stepwell_breakpoint_condition_callback_set(debugger, breakpoint, holds, &asked, NULL));
+  CHECK(!call(instance, "waits", &given, &results));
+  CHECK(asked == 1 && change.stops == 0 && got[0].of.i64 == 10 + 6 + 7);
+  OK(stepwell_breakpoint_remove(debugger, breakpoint));
+  CHECK(!call(instance, "waits", &given, &results));
+  CHECK(got[0].of.i64 == 10 + 6 + 3);
 
   change.what = TRAP;
   change.stops = 0;

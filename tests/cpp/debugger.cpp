@@ -179,6 +179,34 @@ void changing() {
   CHECK(guest.fib(5) == 13 && guest.fib(5) == -4 && stops == 2);
 }
 
+/* Frames that wait for a call: fib(n) adds what two calls return. */
+void changing_callers() {
+  Guest guest;
+  int stops = 0;
+  Debugger debugger(guest.store, [&](Stop &stop) {
+    if (stop.frame(0).local(0)->i32() != 1 || stop.frame_count() != 5) return;
+    // fib(5) waits for fib(4), and so on.
+    stops++;
+    const Frame outer = stop.frame(4), waiting = stop.frame(2);
+    CHECK(outer.local(0)->i32() == 5 && waiting.local(0)->i32() == 3);
+    FAILS(outer.try_set_local(0, Val(std::int64_t(1))), ErrorCode::Argument, "local 0 is of type i32");
+    FAILS(outer.try_set_operand(outer.operand_count() - 1, Val(1)), ErrorCode::Argument, "is gone");
+    FAILS(waiting.try_return_early({}), ErrorCode::Argument, "0 results");
+    outer.set_local(0, Val(2));
+    CHECK(outer.local(0)->i32() == 2);
+    const std::size_t id = waiting.id();
+    waiting.return_early({Val(100)});
+    CHECK(stop.frame_count() == 3 && stop.frame().id() == id && stop.frame().operands().at(0).i32() == 100);
+    CHECK(stop.frame(2).local(0)->i32() == 2);
+  });
+  const Breakpoint at = debugger.break_at_function(guest.module, "fib");
+  // fib(3) is 100, so fib(4) is 100 + fib(2); fib(5) then adds fib(2 - 2), as if it were fib(2).
+  const int whole = guest.fib(5);
+  CHECK(stops == 1);
+  at.remove();
+  CHECK(whole == 100 + guest.fib(2) + guest.fib(0) && guest.fib(5) == 5);
+}
+
 void stepping() {
   Guest guest;
   std::string log;
@@ -699,6 +727,7 @@ int main() {
   places();
   options();
   changing();
+  changing_callers();
   stepping();
   removing();
   throwing();

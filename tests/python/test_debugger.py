@@ -259,14 +259,35 @@ class Changing(Case):
                 self.assertRaises(error, frame.set_local, index, value)
             for index, value, error in ((0, 1, IndexError), (-1, 1, IndexError)):
                 self.assertRaises(error, frame.set_operand, index, value)
-            with self.assertRaises(Error) as caught:
-                stop.frame(1).set_local(0, 1)
-            self.assertEqual(caught.exception.code, ErrorCode.STATE)
             stop.debugger.break_at(self.module, frame.offset + 4)
             return Action.CONTINUE
         debugger = self.attach(then)
         debugger.break_at_function(self.module, "add")
         self.assertEqual(self.exports.calls(5), 42)
+
+    def test_frames_that_wait(self):
+        def then(stop):
+            frame, outer = stop.frame(), stop.frame(1)
+            if len(self.stops) == 1:
+                # add(5, 1): when it has returned, add(6, 2) is called, and so with what is changed then.
+                self.assertEqual((outer.locals[0], outer.operands), (5, [5, 1]))
+                self.assertRaises(IndexError, outer.set_local, 9, 0)
+                self.assertRaises(IndexError, outer.set_operand, 2, 0)
+                self.assertRaisesRegex(Error, "is gone", outer.set_operand, 1, 0)
+                outer.set_local(0, 9)
+                self.assertEqual((outer.locals[0], frame.locals[0]), (9, 5))
+                return Action.CONTINUE
+            self.assertEqual((frame.locals[0], outer.locals[0]), (6, 9))
+            self.assertRaises(TypeError, outer.return_early)
+            self.assertRaises(TypeError, outer.return_early, "x")
+            outer.return_early(123)
+            self.assertEqual((stop.frame_count, stop.frame(), outer.index, outer.operands), (1, outer, 0, [123]))
+            with self.assertRaisesRegex(ValueError, "is over"):
+                frame.set_local(0, 1)
+            return Action.CONTINUE
+        self.attach(then).break_at_function(self.module, "add")
+        self.assertEqual(self.exports.calls(5), 123)
+        self.assertEqual(len(self.stops), 2)
 
     def test_coverage(self):
         with self.assertRaisesRegex(stepwell.Error, "Blocks"):

@@ -16,7 +16,7 @@ const OPTIONS: &str = "handle_segv=1:handle_sigill=1:handle_sigfpe=1:handle_sigb
 /// The unit tests, which are no file of `tests/`.
 const UNIT: &str = "lib";
 
-/// Test files that are not run with AddressSanitizer, and why not.
+/// Test programs that are not run with AddressSanitizer, and why not.
 const NOT_ADDRESS: [(&str, &str); 7] = [
     ("c_api", "programs in C with the shared library: `asan` runs them"),
     ("docs", "runs nothing of the library"),
@@ -27,19 +27,15 @@ const NOT_ADDRESS: [(&str, &str); 7] = [
     ("refused", "the system refuses calls that the sanitizer cannot do without"),
 ];
 
-/// Test files with threads that share something of the library's.
-const THREADED: [&str; 11] = [
-    "code_ownership",
-    "debug",
-    "inside",
-    "limits",
-    "regions",
-    "rerun",
-    "resume",
-    "runtime",
-    "serialize",
-    "traps",
-    "wasi",
+/// Test programs with threads that share something of the library's, and which of their tests: none named, all.
+const THREADED: [(&str, &[&str]); 7] = [
+    ("code_ownership", &[]),
+    ("debugger", &["debug::", "inside::", "resume::"]),
+    ("engine", &["limits::", "rerun::", "runtime::"]),
+    ("serialize", &[]),
+    ("threads", &[]),
+    ("tiers", &[]),
+    ("wasi", &[]),
 ];
 
 /// A sanitizer.
@@ -52,14 +48,16 @@ pub enum Sanitizer {
 }
 
 impl Sanitizer {
-    /// What is run with it.
-    fn tests(self) -> Result<Vec<String>, String> {
-        let mut tests = vec![UNIT.to_owned()];
+    /// What is run with it: programs, and which of their tests.
+    fn tests(self) -> Result<Vec<(String, &'static [&'static str])>, String> {
+        let all: &[&str] = &[];
+        let mut tests = vec![(UNIT.to_owned(), all)];
         match self {
             Sanitizer::Address => {
-                tests.extend(files()?.into_iter().filter(|file| NOT_ADDRESS.iter().all(|(not, _)| not != file)))
+                let files = files()?.into_iter().filter(|file| NOT_ADDRESS.iter().all(|(not, _)| not != file));
+                tests.extend(files.map(|file| (file, all)));
             }
-            Sanitizer::Thread => tests.extend(THREADED.map(str::to_owned)),
+            Sanitizer::Thread => tests.extend(THREADED.map(|(program, which)| (program.to_owned(), which))),
         }
         Ok(tests)
     }
@@ -89,7 +87,7 @@ impl Sanitizer {
     }
 }
 
-/// The test files.
+/// The test programs.
 fn files() -> Result<Vec<String>, String> {
     let dir = root().join("tests");
     let entries = std::fs::read_dir(&dir).map_err(|error| format!("cannot read {}: {error}", dir.display()))?;
@@ -106,12 +104,15 @@ pub fn run(sanitizer: Sanitizer, names: &[&str]) -> Result<(), String> {
         sources_of_std()?;
     }
     let mut failed = Vec::new();
-    for test in sanitizer.tests()?.into_iter().filter(|test| names.is_empty() || names.contains(&&**test)) {
+    for (test, which) in sanitizer.tests()? {
+        if !names.is_empty() && !names.contains(&&*test) {
+            continue;
+        }
         let mut command = sanitizer.cargo();
         if test == UNIT {
             command.args(["--package", "stepwell", "--lib"]);
         } else {
-            command.args(["--test", &test]);
+            command.args(["--test", &test, "--"]).args(which);
         }
         let status = command
             // Fewer of what is many: each access costs several times what it costs else.

@@ -11,6 +11,7 @@ pub mod programs;
 pub mod sides;
 pub mod stops;
 pub mod stores;
+pub mod watch;
 
 use crate::Result;
 use instances::Sample;
@@ -26,6 +27,7 @@ pub fn run(wanted: &[String]) -> Result<()> {
     heading();
     code::rows(&table)?;
     stops::rows(&table)?;
+    watch::rows(&table)?;
     coverage::rows(&table)?;
     stores::rows(&table)?;
     instances::rows(&table)?;

@@ -80,6 +80,25 @@ pub fn with_loop() -> Result<Vec<u8>> {
     )?)
 }
 
+/// Where [`that_writes`] writes.
+pub const WRITTEN: u64 = 256;
+
+/// `run(n)` goes round a loop n times and writes each time: to a memory, or else to a global. It exports it as
+/// `watched`.
+pub fn that_writes(to_memory: bool) -> Result<Vec<u8>> {
+    let (item, write) = match to_memory {
+        true => ("(memory (export \"watched\") 1)", format!("(i32.store (i32.const {WRITTEN}) (local.get 0))")),
+        false => ("(global (export \"watched\") (mut i32) (i32.const 0))", "(global.set 0 (local.get 0))".to_owned()),
+    };
+    Ok(wat::parse_str(format!(
+        r#"(module {item}
+        (func (export "run") (param i32)
+          (loop $again
+            {write}
+            (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#,
+    ))?)
+}
+
 /// `run(n)` goes round a loop n times, with `body` in it as often as `times` says, and then five instructions. There
 /// are a second local and a passive data segment.
 pub fn with_body(body: &str, times: usize) -> Result<Vec<u8>> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 use stepwell::base::WasmOffset;
-use stepwell::debug::{Action, Debugger, Stop};
+use stepwell::debug::{Action, Condition, Debugger, Stop};
 use stepwell::runtime::{Config, Engine, Instance, Module, Store};
 
 const TURNS: i32 = 20_000;
@@ -60,6 +60,9 @@ pub fn rows(table: &Table<'_>) -> Result<()> {
     }
     if table.wants("hit-counted") {
         counted(table, "hit-counted", "< 40 ns")?;
+    }
+    if table.wants("hit-condition-false") {
+        condition(table, "hit-condition-false", "< 30 ns")?;
     }
     if table.wants("values-12") {
         values(table, "values-12", "< 250 ns")?;
@@ -171,6 +174,29 @@ fn counted(table: &Table<'_>, name: &str, target: &str) -> Result<()> {
         let hits = debugger.breakpoint(&store, placed.id)?.map(|breakpoint| breakpoint.hits);
         assert_eq!(hits, Some(rounds * TURNS as u64));
         Ok(time / f64::from(TURNS))
+    };
+    table.row(name, target, 20, &mut ours, None)
+}
+
+/// A breakpoint whose condition, a text, is false each time, beyond the instruction.
+fn condition(table: &Table<'_>, name: &str, target: &str) -> Result<()> {
+    let binary = modules::with_loop()?;
+    let own = Engine::new(Config { debug: true, ..Config::default() })?;
+    let module = Module::new(&own, &binary)?;
+    let mut store = Store::new(&own);
+    let instance = Instance::new(&mut store, &module, &[])?;
+    let debugger = Debugger::attach(&mut store, |_| panic!("the condition is false"))?;
+    let run = instance.typed_func::<i32, ()>(&mut store, "run")?;
+    let nop = binary.windows(3).position(|bytes| bytes == [0x03, 0x40, 0x01]).ok_or("no nop")? + 2;
+    let placed = debugger.break_at(&mut store, &module, WasmOffset::new(u32::try_from(nop)?))?;
+    let condition = Condition::text("local(0) == -5")?;
+    debugger.change_breakpoint(&mut store, placed.id, |options| options.condition = Some(condition))?;
+    let mut ours = || {
+        let with = timed(|| Ok(run.call(&mut store, TURNS)?))?;
+        debugger.change_breakpoint(&mut store, placed.id, |options| options.enabled = false)?;
+        let bare = timed(|| Ok(run.call(&mut store, TURNS)?))?;
+        debugger.change_breakpoint(&mut store, placed.id, |options| options.enabled = true)?;
+        Ok((with - bare) / f64::from(TURNS))
     };
     table.row(name, target, 20, &mut ours, None)
 }

@@ -207,12 +207,12 @@ fn blocks_that_nothing_branches_to_take_no_code() {
     let text = |binary: &[u8], tier| compile(&compiler, binary, tier).text.len();
     let (block, repeat) = (Instruction::Block(ty), Instruction::Loop(ty));
     let plain = text(&nested(block.clone(), 0), Tier::Production);
-    assert_eq!(text(&nested(block.clone(), 4_000), Tier::Production), plain);
-    assert_eq!(text(&nested(repeat.clone(), 4_000), Tier::Production), plain);
+    assert_eq!(text(&nested(block.clone(), 1_500), Tier::Production), plain);
+    assert_eq!(text(&nested(repeat.clone(), 1_500), Tier::Production), plain);
     // Debug code has the operands in their slots before the first of them, and a stop point in each loop.
-    assert_eq!(text(&nested(block.clone(), 4_000), Tier::Debug), text(&nested(block, 1), Tier::Debug));
-    let [few, more] = [1_000, 2_000].map(|depth| text(&nested(repeat.clone(), depth), Tier::Debug));
-    assert!(more - few < 1_000 * 8, "{few} {more}");
+    assert_eq!(text(&nested(block.clone(), 1_500), Tier::Debug), text(&nested(block, 1), Tier::Debug));
+    let [few, more] = [500, 1_000].map(|depth| text(&nested(repeat.clone(), depth), Tier::Debug));
+    assert!(more - few < 500 * 8, "{few} {more}");
 }
 
 /// The error of a module of one function of 1,000 parameters and results.

@@ -2,11 +2,12 @@
 
 use super::{Watch, seen_local};
 use crate::base::{LocalIndex, Result, ValType, WasmOffset};
-use crate::debug::bound::{Arrival, Bound, Place, left, live, local_of};
+use crate::debug::bound::{Arrival, Bound, Place, is_production, left, live, local_of, next_out};
 use crate::debug::breakpoints::Breakpoints;
 use crate::debug::layers::Layers;
 use crate::debug::watchpoint::{WatchHit, WatchTarget};
 use crate::runtime::{AsStore, Catcher, StopInfo, StoreMut, StoreRef, VirtualFrame};
+use crate::wasm::is_return;
 
 impl Watch {
     /// What is to be told of watchpoints that are bound to frames where the guest has come to an instruction, at a stop
@@ -126,16 +127,48 @@ impl Watch {
             return Ok(());
         }
         let goes_on = caught.map(|Catcher { slot, func, fp, .. }| store.as_store().frame_id(slot, func, fp));
+        self.leave_for(breakpoints, layers, store, goes_on)
+    }
+
+    /// The guest leaves the frames within one, as a callback has said, which stands at a stop then. If that is about to
+    /// return, it is left as well.
+    pub(in crate::debug) fn left_for(
+        &mut self,
+        breakpoints: &mut Breakpoints,
+        layers: &mut Layers,
+        store: &mut StoreMut<'_>,
+        at: &StopInfo,
+    ) -> Result<()> {
+        if !self.is_bound() {
+            return Ok(());
+        }
+        let frame = store.as_store().frame_id(at.slot, at.func, at.fp);
+        let returns = store.module_in(at.slot).is_some_and(|module| {
+            let end = module.info().bodies[at.func.index()].bytes.end;
+            at.wasm.index() + 1 == end || is_return(module.binary(), at.wasm)
+        });
+        let goes_on = if returns { next_out(store.as_store(), frame) } else { Some(frame) };
+        self.leave_for(breakpoints, layers, store, goes_on)
+    }
+
+    /// Frames are left, up to the one of this id, or to the host.
+    fn leave_for(
+        &mut self,
+        breakpoints: &mut Breakpoints,
+        layers: &mut Layers,
+        store: &mut StoreMut<'_>,
+        goes_on: Option<usize>,
+    ) -> Result<()> {
         let left = left(store.as_store(), goes_on);
-        // Where production code catches it, nobody is told.
-        let goes_on = goes_on.filter(|_| caught.is_some_and(|catcher| store.is_private(catcher.slot)));
+        // Where production code goes on, nobody is told.
+        let goes_on = goes_on.filter(|frame| !is_production(store.as_store(), *frame));
         let mut due = false;
         self.end(breakpoints, store, |bound| {
             let ended = bound.leave(&left, goes_on);
             due |= ended && goes_on.is_some();
             (ended, !ended || goes_on.is_some())
         })?;
-        // It is told where the exception lands.
+        // It is told where that goes on.
         if due { self.stop_everywhere(layers, store) } else { Ok(()) }
     }
 

@@ -187,7 +187,8 @@ impl StoreInner {
         debug_assert!(cleared.is_ok());
         drop(edit);
         self.registry.forget_pauser();
-        (self.values_watched, self.calls_told, self.watched) = (false, false, false);
+        (self.values_watched, self.calls_told, self.callers_changed, self.watched) = (false, false, false, false);
+        self.changed = Vec::new();
         self.memory_watch = None;
         self.attachment = None;
     }

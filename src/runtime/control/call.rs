@@ -128,6 +128,8 @@ unsafe fn enter(
         (*vm).exit_pc = (*at).saved_exit_pc;
         (*vm).exit_head = (*at).saved_exit_head;
         if watched || (*store.as_ptr()).watched {
+            // All frames of the entry are gone.
+            (*store.as_ptr()).forget_changed(at, usize::MAX);
             watch::end_quiet(store);
             watch::lift(store)?;
         }

@@ -28,12 +28,13 @@ pub(super) unsafe fn collect(store: &mut StoreInner) {
     let mut marking = heap.begin(&mut store.vm.heap);
     // SAFETY: the caller's promise.
     unsafe { store.held_references(&mut |ty, value| see(&mut marking, ty, value)) };
-    frames::walk(store, |frame| {
+    frames::walk_all(store, |frame| {
         // SAFETY: the frame is live, and not running.
         unsafe { frame_references(store, frame, |ty, value| see(&mut marking, ty, value)) };
         ControlFlow::Continue(())
     });
-    for shown in store.events().filter_map(|event| event.shown.as_deref()) {
+    let shown = store.events().filter_map(|event| event.shown.as_deref());
+    for shown in shown.chain(store.changed.iter().map(|changed| &*changed.frame)) {
         shown.locals().chain(shown.operands()).for_each(|(ty, value)| see(&mut marking, ty, value));
     }
     marking.follow(&mut ());
@@ -72,7 +73,7 @@ unsafe fn frame_references(store: &StoreInner, frame: &RawFrame<'_>, mut see: im
         tables.references_of(func, frame.at).for_each(&mut see_slot);
     }
     if tables.tier == Tier::Debug && frame.set_up {
-        // An event may show it elsewhere: here counts where its code stands.
+        // It may be shown elsewhere, or as it is to be: here counts where its code stands.
         let wasm = match frame.virtual_frame {
             Some(shown) => shown.begun(),
             None => frame.wasm,

@@ -8,7 +8,7 @@ use crate::base::{DefinedFuncIndex, Escaped, Pc, TagIndex, TextOffset};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, Place};
 use crate::isa;
-use crate::runtime::control::{call, tell, trap};
+use crate::runtime::control::{call, callers, tell, trap};
 use crate::runtime::objects::exceptions::{TagData, tag_of};
 use crate::runtime::objects::handles::ExnRef;
 use crate::runtime::objects::instance::InstanceData;
@@ -29,6 +29,8 @@ struct Landing {
     slot: CodeSlot,
     func: DefinedFuncIndex,
     last: TextOffset,
+    /// The tag that its clause names.
+    tag: Option<TagIndex>,
 }
 
 /// Throws a new exception: what compiled code calls.
@@ -164,9 +166,9 @@ unsafe fn tell_all(
             exception: ExnRef { store: (*at).id, ptr: exception },
             pc: Pc::new(pc),
             fp,
-            caught: landing.map(|Landing { slot, func, fp, last, .. }| {
+            caught: landing.map(|Landing { slot, func, fp, last, tag, .. }| {
                 let wasm = (*at).registry.entry(slot).engine.tables().wasm_at(last);
-                Catcher { slot, func, fp, wasm }
+                Catcher { slot, func, fp, wasm, tag }
             }),
         };
         let mut record = EventRecord {
@@ -201,6 +203,9 @@ unsafe fn land(store: NonNull<StoreInner>, exception: NonNull<VMException>, land
     // SAFETY: handed on to the caller; the landing is one of a frame of the newest activation.
     unsafe {
         (*store.as_ptr()).exceptions.note_caught(exception);
+        if (*store.as_ptr()).watched {
+            callers::left_for(&mut *store.as_ptr(), landing.fp);
+        }
         isa::land(exception.as_ptr().cast(), landing.pc, landing.sp, landing.fp)
     }
 }
@@ -268,7 +273,7 @@ unsafe fn find(store: &StoreInner, tag: NonNull<TagData>, mut pc: usize, mut fp:
             if handler.tag.is_none_or(|index| unsafe { tag_in(tables, func, fp, index) } == Some(tag)) {
                 let sp = fp - tables.stack_below(func)? as usize;
                 let pc = code.store.pc(handler.landing).get();
-                return Some(Landing { pc, sp, fp, slot, func, last });
+                return Some(Landing { pc, sp, fp, slot, func, last, tag: handler.tag });
             }
         }
         // SAFETY: as above. Frames of guest code are chained by frame pointers down to the trampoline of the

@@ -12,12 +12,12 @@ use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::owned::EventId;
 use crate::runtime::objects::values::Val;
-use crate::runtime::store::events::{EventRecord, PcKind};
+use crate::runtime::store::events::{EventRecord, PcKind, StopInfo};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreRef;
 use crate::runtime::store::virtual_frame::VirtualFrame;
 use std::ops::ControlFlow;
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null};
 
 /// A live Wasm frame.
 #[derive(Clone, Copy)]
@@ -33,19 +33,22 @@ pub struct RawFrame<'a> {
     pub at: TextOffset,
     /// The Wasm instruction: about to run at a stop, else the one that trapped or the call the frame is in.
     pub wasm: WasmOffset,
-    /// Whether the frame is that of an event, and really elsewhere: `wasm` says so already.
+    /// Whether the frame is really elsewhere, as its event says: `wasm` says so already. Or, if it was changed while it
+    /// waits for a call, what is to be in it.
     pub virtual_frame: Option<&'a VirtualFrame>,
     /// The frame pointer.
     pub fp: usize,
     /// Whether no Wasm frame of this store is further in.
     pub innermost: bool,
-    /// Whether `at` is a return address of a call that has not returned.
+    /// Whether `at` is a return address of a call that has not returned, and is not to be left.
     pub after_call: bool,
     /// Whether frames of the host stand between this and the Wasm frame visited before.
     pub host_boundary_before: bool,
     /// Whether it has all that its code's tables say of it. Not so the frame of a function that did not fit on the
     /// stack: it has not come farther than its prologue, and nothing in it may be read.
     pub set_up: bool,
+    /// The entry into guests that it is of.
+    pub(in crate::runtime) activation: *const Activation,
     store: &'a StoreInner,
 }
 
@@ -175,6 +178,16 @@ impl KeptFrame {
     /// As [`RawFrame::is_production`].
     pub fn is_production(&self) -> bool {
         self.production
+    }
+
+    /// The frame pointer.
+    pub(in crate::runtime) fn fp(&self) -> usize {
+        self.fp
+    }
+
+    /// The event that has shown it.
+    pub(in crate::runtime) fn event(&self) -> EventId {
+        self.event
     }
 
     /// Whether the host was called from this frame and called the next inner one: host frames stand between.
@@ -312,22 +325,43 @@ fn backwards<T>(count: usize, last_first: impl Iterator<Item = T>, put: impl Fn(
 }
 
 /// The operand stack before an instruction of this code.
-fn shape_at(tables: &ImageTables, wasm: WasmOffset) -> ShapeId {
+pub(super) fn shape_at(tables: &ImageTables, wasm: WasmOffset) -> ShapeId {
     tables.points.find(wasm.get()).map_or(ShapeId::EMPTY, |point| point.row().shape)
 }
 
+/// Which frames are visited.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Visited {
+    /// Not those that a listener has said are to be left.
+    Going,
+    /// All.
+    All,
+}
+
 /// Visits the live frames of a store, innermost first. The guest must have left its innermost frame by a call, a trap
-/// or a stop, which is so whenever the host runs.
+/// or a stop, which is so whenever the host runs. Those are passed by that are to be left for one further out, as an
+/// event says.
 pub(in crate::runtime) fn walk<'a>(store: &'a StoreInner, visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>) {
     // SAFETY: what the store says now is live.
-    unsafe { walk_from(store, From::now(store), visit) }
+    unsafe { walk_from(store, From::now(store), Visited::Going, visit) }
+}
+
+/// The same, with those that are to be left, as they stand: until that is done they may go on after all.
+pub(in crate::runtime) fn walk_all<'a>(store: &'a StoreInner, visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>) {
+    // SAFETY: as above.
+    unsafe { walk_from(store, From::now(store), Visited::All, visit) }
 }
 
 /// The same, from where the guest had been left at some time before.
 ///
 /// # Safety
 /// The guest has not gone on from there.
-unsafe fn walk_from<'a>(store: &'a StoreInner, from: From, mut visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>) {
+unsafe fn walk_from<'a>(
+    store: &'a StoreInner,
+    from: From,
+    visited: Visited,
+    mut visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>,
+) {
     let From { activation: mut act, mut pc, mut fp } = from;
     let mut innermost = true;
     while !act.is_null() {
@@ -336,14 +370,31 @@ unsafe fn walk_from<'a>(store: &'a StoreInner, from: From, mut visit: impl FnMut
         let mut kind = event.map_or(PcKind::Return, |event| event.kind);
         let mut set_up = event.is_none_or(|event| event.set_up);
         let mut shown = event.and_then(|event| event.shown.as_deref());
+        let outer = shown.map(|shown| shown.fp).filter(|outer| *outer != fp);
+        if let (Some(_), Visited::All) = (outer, visited) {
+            shown = None;
+        }
         // SAFETY: frames of guest code are chained by frame pointers down to the trampoline of the activation, whose
         // return address is in no guest code.
         unsafe {
+            let mut cut = false;
             while let Some(mut frame) = frame_at(store, (pc, fp, kind), innermost, boundary) {
-                frame.set_up = set_up;
+                if let (Some(outer), Visited::Going, false) = (outer, visited, cut) {
+                    if fp != outer {
+                        (kind, set_up) = (PcKind::Return, true);
+                        (pc, fp) = isa::caller_of(fp);
+                        continue;
+                    }
+                    // It waits for nobody any more.
+                    frame.after_call = false;
+                    cut = true;
+                }
+                (frame.set_up, frame.activation) = (set_up, act);
                 if let Some(shown) = shown.take() {
                     frame.wasm = shown.wasm();
                     frame.virtual_frame = Some(shown);
+                } else if frame.after_call {
+                    frame.virtual_frame = store.changed_caller(fp).map(|changed| &*changed.frame);
                 }
                 if visit(&frame).is_break() {
                     return;
@@ -400,6 +451,7 @@ fn frame_at(
         after_call: kind == PcKind::Return,
         host_boundary_before,
         set_up: true,
+        activation: null(),
         store,
     })
 }
@@ -443,7 +495,7 @@ impl<'a> StoreRef<'a> {
             if kept.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         // SAFETY: while the event is told the guest does not go on from there.
-        unsafe { walk_from(self.inner(), From::event(record), visit) };
+        unsafe { walk_from(self.inner(), From::event(record), Visited::Going, visit) };
         kept
     }
 
@@ -459,6 +511,9 @@ impl<'a> StoreRef<'a> {
             return self.walk_to_top(event);
         };
         let shown = record.shown.as_deref();
+        if shown.is_some_and(|shown| shown.fp != stop.fp) {
+            return self.walk_to_top(event);
+        }
         let place = store.registry.entry(stop.slot).engine.tables().function(stop.func)?.vmctx;
         let Some(Place::Frame(offset)) = place else { return self.walk_to_top(event) };
         Some(KeptFrame {
@@ -474,6 +529,28 @@ impl<'a> StoreRef<'a> {
             production: false,
             called_through_host: false,
         })
+    }
+
+    /// The locals and operands of the frame that stands at a stop, as its slots have them, whatever has been said of
+    /// it; [`None`] where that is not the stop being told.
+    #[inline]
+    pub fn state_at(self, stop: &StopInfo) -> Option<FrameState<'a>> {
+        let store = self.inner();
+        // The slots can be read as long as the record stands.
+        store.newest_event().filter(|record| std::ptr::eq(record.stop, stop))?;
+        let tables = store.registry.get(stop.slot)?.engine.tables();
+        let (locals, operands) = (tables.declared_locals_of(stop.func), stop.shape);
+        Some(FrameState { store, values: FrameValues::Slots { fp: stop.fp, tables, locals, operands } })
+    }
+
+    /// The instance of the frame that stands at a stop; [`None`] where that is not the stop being told.
+    pub fn instance_at(self, stop: &StopInfo) -> Option<Instance> {
+        let store = self.inner();
+        store.newest_event().filter(|record| std::ptr::eq(record.stop, stop))?;
+        let place = store.registry.get(stop.slot)?.engine.tables().function(stop.func)?.vmctx;
+        let Some(Place::Frame(offset)) = place else { return None };
+        // SAFETY: a frame at a stop is set up, and is of debug code, which keeps its vmctx there.
+        unsafe { instance_in(store, stop.fp, offset) }
     }
 
     #[cold]
@@ -503,6 +580,9 @@ impl<'a> StoreRef<'a> {
         told(store, frame.event).filter(|_| !frame.production)?;
         if let Some(shown) = frame.shown_by.and_then(|event| told(store, event)?.shown.as_deref()) {
             return Some(FrameState { store, values: FrameValues::Shown(shown) });
+        }
+        if let Some(changed) = store.changed_caller(frame.fp) {
+            return Some(FrameState { store, values: FrameValues::Shown(&changed.frame) });
         }
         let tables = store.registry.entry(frame.slot).engine.tables();
         let func = store.modules.of_slot(frame.slot).module.info().defined(frame.func);

@@ -5,6 +5,7 @@ pub(in crate::runtime) mod attach;
 pub(in crate::runtime) mod attachers;
 pub(in crate::runtime) mod builtins;
 pub(in crate::runtime) mod call;
+pub(in crate::runtime) mod callers;
 mod collect;
 pub(in crate::runtime) mod deadline;
 pub(in crate::runtime) mod exceptions;

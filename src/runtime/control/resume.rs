@@ -4,18 +4,19 @@
 //! the jump is `isa/`'s.
 
 use crate::abi::{ResumeState, TrapCode};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result};
+use crate::base::{Error, ErrorKind, Pc, Result};
 use crate::compile::{has_result_area, stack_arguments};
 use crate::image::{ImageTables, Place};
-use crate::isa::{PreservedRegister, ResumeJump};
+use crate::isa::{self, PreservedRegister, ResumeJump};
 use crate::runtime::control::stop::AfterStop;
 use crate::runtime::control::trap;
 use crate::runtime::store::events::{EventRecord, PcKind, Replacement, Resuming};
 use crate::runtime::store::inner::StoreInner;
 use std::ptr::{NonNull, null, null_mut};
 
-/// Prepares the jump into resume code, which takes the place of the frame of `record`, a frame of `func`. If the stack
-/// is too small for its frame, the guest traps where it stands, or goes on as it is if it can.
+/// Prepares the jump into resume code, which takes the place of the frame of `record`, or of one further out, for which
+/// those within it are left. If the stack is too small for its frame, the guest traps where it stands, or goes on as it
+/// is if it can.
 ///
 /// # Safety
 /// The record is that of a stop being told, the newest of its store; no reference to the store's inside is held.
@@ -24,7 +25,6 @@ use std::ptr::{NonNull, null, null_mut};
 pub(in crate::runtime) unsafe fn replace(
     store: NonNull<StoreInner>,
     record: *mut EventRecord,
-    func: DefinedFuncIndex,
     with: Box<Replacement>,
 ) -> Result<AfterStop> {
     // SAFETY: the store and the record are alive; each reference to the store's inside ends before anybody is told.
@@ -33,7 +33,7 @@ pub(in crate::runtime) unsafe fn replace(
         if !with.optional {
             (*store.as_ptr()).vm.fuel = with.fuel;
         }
-        let Some(resuming) = (*store.as_ptr()).prepare(pc, fp, func, &with)? else {
+        let Some(resuming) = (*store.as_ptr()).prepare(pc, fp, &with)? else {
             if with.optional {
                 return Ok(AfterStop::Native);
             }
@@ -51,6 +51,10 @@ pub(in crate::runtime) unsafe fn replace(
             return Ok(AfterStop::Leave);
         };
         let inner = &mut *store.as_ptr();
+        if let Some(outer) = with.outer {
+            // With it: what is to be in it is.
+            inner.forget_changed(inner.vm.activation, outer + 1);
+        }
         let resuming = inner.resuming.insert(Box::new(resuming));
         resuming.state.values = resuming.values.as_ptr();
         inner.vm.resume = &raw const resuming.state;
@@ -59,21 +63,33 @@ pub(in crate::runtime) unsafe fn replace(
 }
 
 impl StoreInner {
-    /// What it takes to replace the frame at `fp`, which stands at `pc`; `None` if the new frame does not fit the
-    /// stack.
+    /// What it takes to replace the frame at `fp`, which stands at `pc`, or the one further out that is meant; `None`
+    /// if the new frame does not fit the stack.
     ///
     /// # Safety
-    /// There is such a frame of `func`, at a stop.
-    unsafe fn prepare(
-        &self,
-        pc: usize,
-        fp: usize,
-        func: DefinedFuncIndex,
-        with: &Replacement,
-    ) -> Result<Option<Resuming>> {
+    /// There is such a frame, at a stop.
+    unsafe fn prepare(&self, mut pc: usize, mut fp: usize, with: &Replacement) -> Result<Option<Resuming>> {
         let refuse = |why: &str| Err(Error::new(ErrorKind::Argument, format!("a frame cannot be replaced: {why}")));
-        let Some((from, _)) = self.registry.lookup(Pc::new(pc - 1)) else {
-            return refuse("it is not one of this store");
+        // What a caller had in a register is where the outermost frame within it has saved it.
+        let mut saved = [null(); PreservedRegister::ALL.len()];
+        let (from, func) = loop {
+            let Some((from, at)) = self.registry.lookup(Pc::new(pc - 1)) else {
+                return refuse("it is not one of this store");
+            };
+            let tables = self.registry.entry(from).engine.tables();
+            let Some(func) = tables.function_at(at) else { return refuse("it is of no function") };
+            let Some(function) = tables.function(func) else { return refuse("it is of no function") };
+            for (register, place) in PreservedRegister::ALL.into_iter().zip(&mut saved) {
+                if let Some(offset) = function.saved.offset_of(register) {
+                    *place = fp.wrapping_add_signed(offset as isize) as *const usize;
+                }
+            }
+            if with.outer.is_none_or(|outer| outer == fp) {
+                break (from, func);
+            }
+            // SAFETY: frames of guest code are chained by frame pointers down to the trampoline of their entry, whose
+            // return address is in no guest code.
+            (pc, fp) = unsafe { isa::caller_of(fp) };
         };
         let entry = self.modules.of_slot(from);
         let mut known = entry.resume.iter().chain(&entry.entered);
@@ -105,14 +121,10 @@ impl StoreInner {
         if head.checked_sub(new.frame_size as usize).is_none_or(|end| end <= self.vm.stack_limit) {
             return Ok(None);
         }
-        // SAFETY: at a stop, debug code has written its vmctx to its frame.
+        // SAFETY: at a stop, and in a call, debug code has written its vmctx to its frame.
         let vmctx = unsafe { *(fp.wrapping_add_signed(vmctx as isize) as *const usize) };
         // The area for results is right behind the arguments.
         let (first, second) = if has_result_area(ty) { (old.frame_id(fp), vmctx) } else { (vmctx, 0) };
-        let saved = PreservedRegister::ALL.map(|register| match old.saved.offset_of(register) {
-            Some(offset) => fp.wrapping_add_signed(offset as isize) as *const usize,
-            None => null(),
-        });
         let state = ResumeState { entry: with.entry, reserved: 0, values: null() };
         let jump = ResumeJump { pc: code.store.pc(new.start).get(), fp, head, first, second, saved };
         Ok(Some(Resuming { state, jump, values }))

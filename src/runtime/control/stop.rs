@@ -67,6 +67,7 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> AfterStop {
             shape: known.shape,
             pc: Pc::new(pc),
             fp,
+            regions: tables.regions,
         };
         (*target).last = index;
         if info.shape == ShapeId::SIDE {
@@ -109,7 +110,7 @@ pub(in crate::runtime) unsafe fn tell_stop(
             }
             let after = match tell::tell(store_at, event)? {
                 Answer::GoOn => AfterStop::Native,
-                Answer::Replace(with) => resume::replace(store_at, record_at, info.func, with)?,
+                Answer::Replace(with) => resume::replace(store_at, record_at, with)?,
             };
             if watched || (*store_at.as_ptr()).watched {
                 watch::protect(store_at)?;

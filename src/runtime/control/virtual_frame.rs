@@ -13,7 +13,8 @@ use crate::code::CodeSlot;
 use crate::image::{ImageTables, Place, RerunEnd, ShapeId};
 use crate::runtime::control::frames;
 use crate::runtime::control::slot::read_state;
-use crate::runtime::store::events::{EventRecord, Replacement};
+use crate::runtime::objects::owned::EventId;
+use crate::runtime::store::events::{Replacement, StopInfo};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, StoreMut};
 use crate::runtime::store::virtual_frame::{FUEL, Looked, Room, VALUES, VirtualFrame};
@@ -21,12 +22,12 @@ use std::ops::ControlFlow;
 
 /// A frame at a point, where its slots hold its state.
 #[derive(Clone, Copy)]
-struct AtPoint {
-    slot: CodeSlot,
-    func: DefinedFuncIndex,
-    fp: usize,
-    wasm: WasmOffset,
-    shape: ShapeId,
+pub(super) struct AtPoint {
+    pub(super) slot: CodeSlot,
+    pub(super) func: DefinedFuncIndex,
+    pub(super) fp: usize,
+    pub(super) wasm: WasmOffset,
+    pub(super) shape: ShapeId,
 }
 
 impl StoreMut<'_> {
@@ -87,7 +88,7 @@ impl StoreMut<'_> {
         let stop = unsafe { event.stop.as_ref() }.ok_or_else(no_event)?;
         let at = AtPoint { slot: stop.slot, func: stop.func, fp: event.fp, wasm: stop.wasm, shape: stop.shape };
         // SAFETY: at a stop the slots hold the state.
-        unsafe { look_inside(inner, event, &at, room, always) }
+        unsafe { look_inside(inner, event.id, &at, room, always) }
     }
 
     /// The state of the frame that has trapped with this code, in the event that is being told, by rerun from the last
@@ -114,7 +115,7 @@ impl StoreMut<'_> {
         let at = AtPoint { slot, func, fp, wasm: point.wasm, shape: point.shape };
         // SAFETY: the slots hold the state of the last point.
         let (Looked::Inside(mut frame) | Looked::OfGuest(Room(mut frame))) =
-            unsafe { look_inside(inner, event, &at, room, true) }?;
+            unsafe { look_inside(inner, event.id, &at, room, true) }?;
         if matches!(code, TrapCode::OutOfFuel | TrapCode::Interrupt) {
             // Checked where the instruction has not begun, which is at a point.
             return if point.wasm == wasm {
@@ -138,11 +139,12 @@ impl StoreMut<'_> {
 /// What there is at a point of a frame, to rerun from there. If not `always`, what only the guest may run is let be.
 ///
 /// # Safety
-/// It is the innermost frame of the event, which is being told, and its slots hold its state at the point.
+/// It is the innermost frame of the event, which is being told, or one that waits; and its slots hold its state at the
+/// point.
 #[inline]
-unsafe fn look_inside(
+pub(super) unsafe fn look_inside(
     store: &StoreInner,
-    event: &EventRecord,
+    event: EventId,
     at: &AtPoint,
     room: Option<Room>,
     always: bool,
@@ -166,7 +168,7 @@ unsafe fn look_inside(
                     room
                 }
                 None => Box::new(VirtualFrame {
-                    event: event.id,
+                    event,
                     slot: at.slot,
                     module: module.id(),
                     func: at.func,
@@ -190,7 +192,7 @@ unsafe fn look_inside(
     let near = [frame.position.saturating_add(1), frame.start];
     let position = image.position_near(at.wasm, near).ok_or_else(|| fault("a point that is no instruction"))?;
     let of_guest = image.instructions[position as usize].is_of_guest();
-    (frame.event, frame.slot, frame.fp, frame.vmctx) = (event.id, at.slot, at.fp, vmctx);
+    (frame.event, frame.slot, frame.fp, frame.vmctx) = (event, at.slot, at.fp, vmctx);
     (frame.start, frame.shape, frame.position, frame.had) = (position, at.shape, position, None);
     if of_guest && !always {
         return Ok(Looked::OfGuest(Room(frame)));
@@ -213,6 +215,19 @@ impl VirtualFrame {
         state[FUEL] = store.vm.fuel as u64;
         // SAFETY: the caller's promise.
         unsafe { read_state(self.fp, tables, self.func, self.shape, &mut state[VALUES..]) };
+    }
+
+    /// Whether it is the frame that stands at a stop; otherwise it is one further out, and those within it are to be
+    /// left.
+    #[inline]
+    pub fn stands_at(&self, stop: &StopInfo) -> bool {
+        self.fp == stop.fp
+    }
+
+    /// A stop of a frame further out, as if the guest had left those within it and stood there.
+    pub fn stop(&self, of: &StopInfo) -> StopInfo {
+        let (slot, func, wasm, shape, fp) = (self.slot, self.func, self.wasm(), self.shape, self.fp);
+        StopInfo { slot, func, wasm, shape, fp, ..*of }
     }
 
     /// Runs on from where it is, to the first of these instructions or as far as rerun can.
@@ -340,14 +355,16 @@ impl VirtualFrame {
         let slot = store.resume_code(self.slot, self.func)?;
         let values = self.values().into();
         let fuel = self.state[FUEL] as i64;
-        Ok(Replacement { slot, entry: self.position, wasm: self.wasm(), values, fuel, optional: false })
+        let stands = store.inner().newest_event().is_some_and(|event| event.fp == self.fp);
+        let outer = (!stands).then_some(self.fp);
+        Ok(Replacement { slot, entry: self.position, wasm: self.wasm(), values, fuel, optional: false, outer })
     }
 
     /// Has the guest go on from its stop point, where this stands, in split code that is entered there: see
     /// [`StoreMut::split_code`]. It need not.
     pub fn enter(&self, slot: CodeSlot, entry: u32) -> Replacement {
         let (values, fuel) = (self.values().into(), self.state[FUEL] as i64);
-        Replacement { slot, entry, wasm: self.wasm(), values, fuel, optional: true }
+        Replacement { slot, entry, wasm: self.wasm(), values, fuel, optional: true, outer: None }
     }
 }
 
@@ -357,7 +374,7 @@ fn position_of(end: RerunEnd) -> u32 {
     }
 }
 
-fn tables(store: &StoreInner, slot: CodeSlot) -> Result<&ImageTables> {
+pub(super) fn tables(store: &StoreInner, slot: CodeSlot) -> Result<&ImageTables> {
     let entry = store.registry.get(slot).ok_or_else(|| fault("a frame of code that is not registered"))?;
     Ok(entry.engine.tables())
 }

@@ -69,6 +69,16 @@ impl StoreMut<'_> {
     }
 }
 
+impl StoreMut<'_> {
+    /// Whoever was told of an access, and has looked at what the guest did from there on, says whether it accessed any of
+    /// the watched pages. Where it did, it is told of the next such access at once, though that is of no watched byte.
+    pub fn looked_at_accesses(&mut self, found: bool) {
+        if let Some(watch) = &mut self.inner().memory_watch {
+            watch.looked(found);
+        }
+    }
+}
+
 /// What is watched in the store whose guest this thread runs.
 ///
 /// # Safety
@@ -101,7 +111,7 @@ unsafe fn fault(fault: &PageFault) -> OnFault {
         };
         // In production code nobody can say what led there: its accesses are not told.
         if store.registry.get(slot).is_some_and(|code| code.engine.tables().tier == Tier::Production) {
-            found = Found::Far;
+            return if watch.begin_step(fault) { OnFault::Step } else { OnFault::NotOurs };
         }
         // Most instructions are narrower than the widest.
         if matches!(found, Found::Near)
@@ -111,7 +121,7 @@ unsafe fn fault(fault: &PageFault) -> OnFault {
         {
             found = watch.look(fault, width);
         }
-        if matches!(found, Found::Far) {
+        if matches!(found, Found::Far) && watch.passes() {
             return if watch.begin_step(fault) { OnFault::Step } else { OnFault::NotOurs };
         }
         watch.fault = Some(*fault);
@@ -157,7 +167,8 @@ unsafe fn accessed(watch: *mut MemoryWatch, fp: usize) -> AfterStop {
             let point = tables.complete_before(func, wasm)?;
             let (wasm, shape) = (point.wasm, point.shape);
             let site = point.site.unwrap_or(SiteId(u32::MAX));
-            Some(StopInfo { slot, func, site, wasm, shape, pc: Pc::new(fault.pc.get()), fp })
+            let regions = tables.regions;
+            Some(StopInfo { slot, func, site, wasm, shape, pc: Pc::new(fault.pc.get()), fp, regions })
         });
         let Some(info) = found else {
             call::leave_with_error(store, unknown());

@@ -50,7 +50,13 @@ pub(in crate::runtime) struct MemoryWatch {
     stepped_count: usize,
     /// The fault that is stopped at.
     pub(in crate::runtime) fault: Option<PageFault>,
+    /// How many faults at what is not watched have been passed since one was stopped at, and how many are to be.
+    passed: u32,
+    patience: u32,
 }
+
+/// The most faults at what is not watched that are passed before one is stopped at.
+const MAX_PATIENCE: u32 = 64;
 
 /// The most pages that an instruction can access.
 const MAX_STEPPED: usize = 4;
@@ -81,7 +87,26 @@ impl MemoryWatch {
             stepped: [0; MAX_STEPPED],
             stepped_count: 0,
             fault: None,
+            passed: 0,
+            patience: 0,
         }
+    }
+
+    /// Whether a fault at what is not watched is passed, by a step of the instruction: else it is stopped at, so that
+    /// who watches can look at what follows without faults. Async-signal-safe.
+    pub(in crate::runtime) fn passes(&mut self) -> bool {
+        self.passed += 1;
+        let passes = self.passed <= self.patience;
+        if !passes {
+            self.passed = 0;
+        }
+        passes
+    }
+
+    /// What followed a fault that was stopped at has been looked at: whether there were accesses of these pages among
+    /// it. Where there were none, the next such faults are passed: more of them each time.
+    pub(in crate::runtime) fn looked(&mut self, found: bool) {
+        self.patience = if found { 0 } else { (2 * self.patience + 1).min(MAX_PATIENCE) };
     }
 
     /// Forbids guests what is to be noticed, unless one goes on quietly.

@@ -23,7 +23,7 @@
 //!    code. The record is taken back, and the guest goes on.
 
 use crate::abi::{Activation, ResumeState, TrapCode};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result, WasmOffset};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result, TagIndex, WasmOffset};
 use crate::code::{CodeRegistry, CodeSlot, PatchEdit, TextBase};
 use crate::image::{Cursor, ImageTables, Point, ShapeId, Site, SiteId};
 use crate::isa::{ResumeJump, StopContext};
@@ -313,14 +313,14 @@ impl StoreMut<'_> {
     pub fn set_watched(&mut self, watched: bool) {
         let inner = self.inner();
         inner.values_watched = watched;
-        inner.watched = watched || inner.calls_told;
+        inner.say_watched();
     }
 
     /// Says whether those who listen are told when guests call host functions and when those have returned.
     pub fn set_calls_told(&mut self, told: bool) {
         let inner = self.inner();
         inner.calls_told = told;
-        inner.watched = told || inner.values_watched;
+        inner.say_watched();
     }
 
     /// Takes the state of a listener out of the store for `work`, and puts it back; [`None`] where the sink does not
@@ -370,6 +370,8 @@ pub struct StopInfo {
     pub pc: Pc,
     /// The guest's frame pointer.
     pub fp: usize,
+    /// Whether the code has regions: instructions with no stop point before them.
+    pub regions: bool,
 }
 
 /// What an instruction is about to access at once.
@@ -454,6 +456,8 @@ pub struct Catcher {
     pub fp: usize,
     /// The instruction that it is in: a call, `throw` or `throw_ref`, inside the `try_table` that catches.
     pub wasm: Option<WasmOffset>,
+    /// The tag that the clause names which catches it, in the frame's module; none, if it catches all.
+    pub tag: Option<TagIndex>,
 }
 
 /// An event that is being told: where the guest stands. On the stack of whoever tells.
@@ -542,6 +546,9 @@ pub struct Replacement {
     /// Whether the guest may as well go on where it stands: it does, where the stack is too small, and with the fuel
     /// that it has.
     pub optional: bool,
+    /// The frame pointer of the frame that gives way, if it is one further out than the one that stands: those within
+    /// it are left, with no host function among them.
+    pub outer: Option<usize>,
 }
 
 /// What the latest frame that was replaced goes on with, for as long as that may be read: until the next one.

@@ -2,7 +2,7 @@
 //! to it are made for short moments only and never held while a guest runs, since host functions reach the same object
 //! again.
 
-use crate::abi::VMStoreContext;
+use crate::abi::{Activation, VMStoreContext};
 use crate::base::{Error, ErrorKind, Result};
 use crate::code::broken;
 use crate::code::{CodeRegistry, CodeSlot, LoadedCode};
@@ -25,6 +25,7 @@ use crate::runtime::objects::values::Giving;
 use crate::runtime::objects::watched::MemoryWatch;
 use crate::runtime::store::events::{Attachment, EventRecord, Resuming};
 use crate::runtime::store::modules::Modules;
+use crate::runtime::store::virtual_frame::ChangedCaller;
 use smallvec::SmallVec;
 use std::any::Any;
 use std::collections::HashMap;
@@ -72,8 +73,7 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) id: StoreId,
     pub(in crate::runtime) deadline: Deadline,
     pub(in crate::runtime) poisoned: bool,
-    /// Whether those who listen are told when the host enters guests and returns to them, for one of the two reasons
-    /// below.
+    /// Whether those who listen are told when the host enters guests and returns to them, for one of the reasons below.
     pub(in crate::runtime) watched: bool,
     /// Who can ask for the host to be called.
     pub(in crate::runtime) attachers: Attachers,
@@ -81,6 +81,10 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) values_watched: bool,
     /// Whether they are told of calls of host functions.
     pub(in crate::runtime) calls_told: bool,
+    /// Whether frames that wait were changed, and those who listen have not seen the end of it.
+    pub(in crate::runtime) callers_changed: bool,
+    /// Those frames that are there and have not gone on.
+    pub(in crate::runtime) changed: Vec<ChangedCaller>,
     /// What of memories is watched, once anything was.
     pub(in crate::runtime) memory_watch: Option<Box<MemoryWatch>>,
     pub(in crate::runtime) engine: Engine,
@@ -139,6 +143,23 @@ impl StoreInner {
     pub(in crate::runtime) fn code_of(&self, module: usize) -> &LoadedCode {
         let entry = &self.modules[module];
         self.registry.entry(entry.debug.unwrap_or(entry.production))
+    }
+
+    /// Says anew whether those who listen are told when the host enters guests and returns to them.
+    pub(in crate::runtime) fn say_watched(&mut self) {
+        self.watched = self.values_watched || self.calls_told || self.callers_changed;
+    }
+
+    /// What was made of the frame that waits at this frame pointer, if it was changed.
+    #[inline]
+    pub(in crate::runtime) fn changed_caller(&self, fp: usize) -> Option<&ChangedCaller> {
+        // Mostly there are none.
+        if self.changed.is_empty() { None } else { self.changed.iter().find(|changed| changed.frame.fp == fp) }
+    }
+
+    /// Frames of an entry are gone: those below this frame pointer.
+    pub(in crate::runtime) fn forget_changed(&mut self, activation: *const Activation, below: usize) {
+        self.changed.retain(|changed| !std::ptr::eq(changed.activation, activation) || changed.frame.fp >= below);
     }
 
     /// The newest event being told, if there is one.

@@ -54,6 +54,8 @@ impl Store {
             attachers: Attachers::default(),
             values_watched: false,
             calls_told: false,
+            callers_changed: false,
+            changed: Vec::new(),
             memory_watch: None,
             engine: engine.near(),
             stack_floor: 0,

@@ -1,8 +1,8 @@
 //! A frame inside a region: between two stop points, where the guest itself does not stand. It is shown as if it did.
 //! What a listener has found by rerun is here as plain values; how it is found is in `control/virtual_frame.rs`.
 
-use crate::abi::ValRaw;
-use crate::base::{DefinedFuncIndex, ValType, WasmOffset};
+use crate::abi::{Activation, ValRaw};
+use crate::base::{DefinedFuncIndex, TagIndex, ValType, WasmOffset};
 use crate::code::CodeSlot;
 use crate::image::{RerunImage, ShapeId};
 use crate::runtime::compiled::module::ModuleId;
@@ -51,6 +51,25 @@ impl From<Box<VirtualFrame>> for Room {
     fn from(frame: Box<VirtualFrame>) -> Room {
         Room(frame)
     }
+}
+
+/// A frame that waits for a call, and is to go on behind it with other values than it has.
+pub(in crate::runtime) struct ChangedCaller {
+    /// What is to be in it, at the call. It is of no event: its id is one that none has.
+    pub(in crate::runtime) frame: Box<VirtualFrame>,
+    /// The entry into guests that the frame is of. It is gone when that is left.
+    pub(in crate::runtime) activation: *const Activation,
+    /// How many of its operands, from the bottom of the stack, the call leaves there.
+    pub(in crate::runtime) stays: usize,
+    /// Whether it catches an exception, and goes on where that lands.
+    pub(in crate::runtime) lands: Option<Landed>,
+}
+
+/// An exception that lands in a frame.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::runtime) struct Landed {
+    /// The tag of the clause that catches it, which carries this tag's values; none, if the clause has no tag.
+    pub(in crate::runtime) tag: Option<TagIndex>,
 }
 
 /// What [`StoreMut::look_ahead`](crate::runtime::StoreMut::look_ahead) has found.

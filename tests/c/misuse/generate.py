@@ -51,7 +51,7 @@ NULLABLE = [
     r"stepwell_(shared)?memory_grow before_out",
     r"stepwell_typed_func_call values",      # of a function without any
     r"stepwell_breakpoint_(condition_set text|instance_set instance)", # none, all
-    r"stepwell_stop_return_early values",
+    r"stepwell_(stop|frame)_return_early values",
     r"stepwell_frame_evaluate type_out",
 ]
 # Functions whose NULL is success, so that it cannot tell of a failure: they end the process as those do that return nothing.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the guests of tests/dwarf.rs from their sources, and has gdb say what the variables of the same sources are in native
+# Builds the guests of tests/debugger/dwarf.rs from their sources, and has gdb say what the variables of the same sources are in native
 # programs. It needs Python with venv, rustc with the target wasm32-unknown-unknown, cc, c++ and gdb.
 set -eu
 cd "$(dirname "$0")"

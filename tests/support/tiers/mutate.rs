@@ -49,6 +49,13 @@ pub fn at_stop(
     if drive.change_frames && goes_on && !values.is_empty() && random.one_in(2) {
         return seen.put_text("changed the frame", &change_frame(stop, &values, random));
     }
+    let outer = stop.frame_count() - 1;
+    if drive.change_frames && goes_on && outer > 0 && random.one_in(3) {
+        // Mostly one of those further in: the outermost do little.
+        let among = if random.one_in(2) { outer.min(2) } else { outer };
+        let frame = 1 + random.below(among);
+        return seen.put_text("changed a caller", &change_caller(stop, frame, random));
+    }
     if !objects.is_empty() && random.one_in(3) {
         let object = random.pick(&objects);
         return seen.put("changed an object", change_object(stop, instance, object, random));
@@ -75,6 +82,35 @@ fn change_frame(stop: &mut Stop<'_>, values: &[Val], random: &mut Random) -> Str
     };
     let outcome = outcome.map_or_else(|error| error.message().to_owned(), |()| format!("{:?}", value.ty()));
     format!("{index}: {outcome}")
+}
+
+/// Gives a local or an operand of a frame that waits another value, or has it return; tells what became of it.
+fn change_caller(stop: &mut Stop<'_>, frame: usize, random: &mut Random) -> String {
+    let Some(shown) = stop.frame(frame) else { return "no frame".to_owned() };
+    let (locals, operands, instance) = (shown.locals(), shown.operands(), shown.instance());
+    if random.one_in(8) {
+        let results = shown.module().info().func_type(shown.func()).results.clone();
+        let values: Vec<Val> = results.iter().map(|ty| random.value(stop, Some(instance), *ty)).collect();
+        let outcome = stop.return_early_from(frame, &values);
+        return outcome.map_or_else(|error| error.message().to_owned(), |()| format!("{frame} returns"));
+    }
+    let values: Vec<Val> = locals.iter().chain(&operands).copied().collect();
+    if values.is_empty() {
+        return "nothing there".to_owned();
+    }
+    let index = random.below(values.len());
+    let value = match values[index] {
+        same if random.one_in(3) => same,
+        Val::I32(_) => Val::I32(random.below(20) as i32),
+        Val::I64(_) => Val::I64(random.below(20) as i64),
+        other => random.value(stop, Some(instance), other.ty()),
+    };
+    let outcome = match index.checked_sub(locals.len()) {
+        None => stop.set_local(frame, index, value),
+        Some(operand) => stop.set_operand(frame, operand, value),
+    };
+    let outcome = outcome.map_or_else(|error| error.message().to_owned(), |()| format!("{:?}", value.ty()));
+    format!("{frame}, {index}: {outcome}")
 }
 
 /// A value, as a structure or an array.

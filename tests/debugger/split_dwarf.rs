@@ -2,9 +2,7 @@
 //! same code with all its DWARF in the module; packages of other modules, and damaged ones.
 //! tests/support/split/build.sh makes what is read here.
 
-#[path = "common/locations.rs"]
-mod locations;
-
+use crate::locations;
 use locations::describe;
 use object::{Architecture, BinaryFormat, Endianness, SectionKind};
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,6 @@
 //! Functions with breakpoints inside regions get code of their own once rerun has come to none of them often: what
 //! stops, where and with what state stays the same, and what is not reached costs nothing from then on.
-//! `tests/regions.rs` holds all guests against the other tier in such code.
+//! `tests/tiers/regions.rs` holds all guests against the other tier in such code.
 
 use std::sync::{Arc, Mutex};
 use stepwell::base::{DefinedFuncIndex, FuncIndex, WasmOffset};

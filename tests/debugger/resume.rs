@@ -1,9 +1,7 @@
 //! Resume code through the runtime: a frame at a stop is replaced by one with a state of its own, anywhere, any number
 //! of times, and nobody else notices. Where a frame really is, as its sink says.
 
-#[path = "../examples/wast/replace.rs"]
-mod replace;
-
+use crate::replace;
 use replace::{same, state};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -282,6 +280,7 @@ fn the_new_state_counts_and_so_does_the_new_place() {
                         values,
                         fuel: 0,
                         optional: false,
+                        outer: None,
                     })))
                 }),
                 (),
@@ -387,6 +386,7 @@ fn a_frame_that_does_not_fit_the_stack_is_a_trap_where_the_guest_stands() {
                 values: vec![0, 0].into(),
                 fuel: 0,
                 optional: false,
+                outer: None,
             })))
         };
         let on_trap = move |store: StoreMut<'_>, trap: &TrapInfo| {

@@ -1,5 +1,5 @@
 //! Exceptions: where they land and with what, across instances and through the host, what the host is told, and what is
-//! kept of them. That all kinds of code agree, `tests/regions.rs` and `tests/spec.rs` hold.
+//! kept of them. That all kinds of code agree, `tests/tiers/regions.rs` and `tests/spec.rs` hold.
 
 use std::sync::{Arc, Mutex};
 use stepwell::base::{Error, ErrorKind, Result};

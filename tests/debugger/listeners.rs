@@ -219,7 +219,15 @@ fn one_alone_may_replace_a_frame() {
         }
         let slot = store.resume_code(stop.slot, stop.func)?;
         let values = vec![40].into();
-        Ok(Answer::Replace(Box::new(Replacement { slot, entry: 0, wasm: stop.wasm, values, fuel: 0, optional: false })))
+        Ok(Answer::Replace(Box::new(Replacement {
+            slot,
+            entry: 0,
+            wasm: stop.wasm,
+            values,
+            fuel: 0,
+            optional: false,
+            outer: None,
+        })))
     };
     let mut world = World::new();
     let b = world.named("b", replace);
@@ -236,7 +244,8 @@ fn one_alone_may_replace_a_frame() {
     world.store.remove_listener(&*b).unwrap();
     let slot = world.store.code_slot(world.store.modules().next().unwrap().id()).unwrap();
     let wasm = stepwell::base::WasmOffset::new(0);
-    let with = move || Replacement { slot, entry: 0, wasm, values: Box::default(), fuel: 0, optional: false };
+    let with =
+        move || Replacement { slot, entry: 0, wasm, values: Box::default(), fuel: 0, optional: false, outer: None };
     let e = world.named("e", move |_, event| match event {
         Event::Trap(_) => Ok(Answer::Replace(Box::new(with()))),
         _ => Ok(Answer::GoOn),

@@ -1,9 +1,7 @@
 //! One module, every configuration, both tiers, stepped through: the results, traps, globals and memories are the same
 //! to the bit. Modules are wasm-smith's, of fixed seeds.
 
-#[path = "support/smith.rs"]
-mod features;
-
+use crate::features;
 use stepwell::debug::{Action, Debugger};
 use stepwell::runtime::{Config, Engine, Extern, Linker, Module, Store, Trap, Val};
 use stepwell::{ExternType, Features, StoreLimits, ValType};

@@ -1,10 +1,8 @@
 //! Rerun code by itself, without a debugger: what it computes is what production code computes, it stops where it is
 //! told, it ends whatever state it is given, and it changes nothing but that state.
 
+use crate::features;
 use std::sync::Arc;
-#[path = "support/smith.rs"]
-mod features;
-
 use stepwell::base::{DefinedFuncIndex, GlobalIndex, MemoryIndex, TableIndex};
 use stepwell::internals::abi::{TableElement, VMGlobal, VMMemory, VMTable, ValRaw};
 use stepwell::internals::compile::vm_layout;

@@ -1,10 +1,7 @@
 //! Tail calls: the frame is gone, in every kind of code. They need no stack, end when they are to, count the same, show
 //! in no backtrace, and a debugger steps right through them.
 
-#[path = "../examples/wast/replace.rs"]
-#[allow(dead_code)]
-mod replace;
-
+use crate::replace;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,9 +1,7 @@
 //! Source positions: what a module's DWARF says of its instructions, held against what another program said, and DWARF
 //! that is damaged in every way.
 
-#[path = "common/locations.rs"]
-mod locations;
-
+use crate::locations;
 use locations::describe;
 use stepwell::base::WasmOffset;
 use stepwell::dwarf::SourceMap;

@@ -1,9 +1,7 @@
 //! The two debug tiers held against each other, stop by stop: `support/tiers` says how. Differences name the case and
 //! the way it was driven; `STEPWELL_CASE=name` runs it alone, `STEPWELL_KEEP=folder` keeps its modules.
 
-#[path = "support/tiers/mod.rs"]
-mod tiers;
-
+use crate::tiers;
 use std::sync::atomic::{AtomicU64, Ordering};
 use stepwell::runtime::DebugTier;
 use tiers::case::Case;
@@ -41,7 +39,7 @@ fn guests_alike(engines: &Engines, guests: impl Iterator<Item = Case>, limit: u6
 /// In another configuration than the default, a part of them each: to compile them is what takes long. `STEPWELL_PARTS`
 /// says of how many, `STEPWELL_STOPS` how far.
 fn guests_alike_with(engines: &Engines, part: usize) {
-    let parts = number("STEPWELL_PARTS", 3) as usize;
+    let parts = number("STEPWELL_PARTS", 6) as usize;
     let guests = guests::cases().into_iter().skip(part % parts).step_by(parts);
     guests_alike(engines, guests, number("STEPWELL_STOPS", 400), 20_000 / parts);
 }
@@ -79,7 +77,7 @@ fn hand_written_modules_are_alike_when_fuel_is_counted_without_signals() {
 
 #[test]
 fn hand_written_modules_are_alike_in_code_of_their_own() {
-    guests_alike_with(&Engines::new(|config| config.force_split_after = Some(1)), 0);
+    guests_alike_with(&Engines::new(|config| config.force_split_after = Some(1)), 5);
 }
 
 #[test]
@@ -154,7 +152,7 @@ fn generated_alike(engines: &Engines, count: u64) {
 /// The beginning of each real program, since to step through all takes hours.
 #[test]
 fn programs_are_alike_in_both_tiers() {
-    let steps = number("STEPWELL_STEPS", 24_000) as usize;
+    let steps = number("STEPWELL_STEPS", 14_000) as usize;
     let engines = Engines::new(|_| {});
     let mut report = Report::default();
     for case in programs::cases() {

@@ -456,5 +456,5 @@ fn attaching_tells_how_far_it_is_and_can_be_cancelled() {
     store.detach().unwrap();
 }
 
-#[path = "support/running.rs"]
+#[path = "../support/running.rs"]
 mod running;

@@ -1,9 +1,7 @@
 //! Steps by lines of the source, out of frames, and to a place: where they end, in both debug tiers. Against what gdb
 //! does in a native program of the same source, against single steps, and in modules whose lines a test makes up.
 
-#[path = "support/lines.rs"]
-mod lines;
-
+use crate::lines;
 use lines::{Row, places, with_lines};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,9 +1,7 @@
 //! Images as ELF files: what is written is read back, and what was damaged is refused, without a panic.
 
 #[allow(dead_code, reason = "shared with other tests, which use all of it")]
-#[path = "common/machine.rs"]
-mod machine;
-
+use crate::machine;
 use machine::{bytes, call, edit, image, no_cell};
 use object::{Object, ObjectSection};
 use stepwell::TrapCode;

@@ -7,8 +7,7 @@ use stepwell::base::{ErrorKind, FuncIndex, WasmOffset};
 use stepwell::debug::{Action, Condition, Coverage, CoveredBranch, Debugger, Reason};
 use stepwell::runtime::{Config, DebugTier, Engine, Extern, Instance, Module, Store, Val};
 
-#[path = "support/smith.rs"]
-mod smith;
+use crate::smith;
 
 const TIERS: [DebugTier; 2] = [DebugTier::Blocks, DebugTier::Simple];
 

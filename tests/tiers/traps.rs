@@ -2,9 +2,7 @@
 //! Optimised code merges loads with what uses them, branches with the trap they lead to, and stores with those that
 //! overwrite them; a guest's host must not see that.
 
-#[path = "support/tiers/mod.rs"]
-mod tiers;
-
+use crate::tiers;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use stepwell::Features;

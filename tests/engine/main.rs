@@ -1,0 +1,21 @@
+//! What a host without a debugger sees: modules, instances, values, limits, and code compared with code. One program,
+//! which is linked once; what needs a process of its own, for signals, mappings or limits of the system, is a file
+//! beside this folder.
+
+mod broken;
+mod code_image;
+mod collect;
+mod configurations;
+#[path = "../support/smith.rs"]
+mod features;
+mod heap;
+mod limits;
+#[allow(dead_code, reason = "shared with other programs, which use all of it")]
+#[path = "../common/machine.rs"]
+mod machine;
+mod memories;
+mod module_limits;
+mod proposals;
+mod rerun;
+mod runtime;
+mod typed_references;
