@@ -1,7 +1,7 @@
 //! What the callback holds while the guest stands.
 
 use super::breakpoint_id::{BreakpointId, Hits};
-use super::frame::Frame;
+use super::frame::{Frame, unknown_values};
 use super::watchpoint::WatchHit;
 use super::{Core, Debugger};
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
@@ -322,10 +322,11 @@ impl<'a> Stop<'a> {
     /// A frame further out than the innermost, which may be changed.
     fn caller(&self, frame: usize) -> Result<KeptFrame> {
         self.check_change()?;
-        self.frames().get(frame).copied().ok_or_else(|| {
+        let kept = self.frames().get(frame).copied().ok_or_else(|| {
             let message = format!("there is no frame {frame}: there are {}", self.frame_count());
             Error::new(ErrorKind::Argument, message)
-        })
+        })?;
+        if kept.is_production() { Err(unknown_values()) } else { Ok(kept) }
     }
 
     /// Changes a frame further out than the innermost.

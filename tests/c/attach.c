@@ -46,7 +46,7 @@ static stepwell_action_t stopped(void *env, stepwell_stop_t *stop) {
   OK(stepwell_frame_variables(outer, 0, STEPWELL_SCOPE_LOCALS, &scope));
   stepwell_variable_delete(scope);
   vals[0] = val_i32(1);
-  FAILS(stepwell_frame_local_set(outer, 0, &vals[0]), STEPWELL_ERROR_STATE, "innermost");
+  FAILS(stepwell_frame_local_set(outer, 0, &vals[0]), STEPWELL_ERROR_STATE, "production code");
   FAILS(stepwell_debugger_watch_local(debugger, outer, 0, STEPWELL_WATCH_KIND_WRITE, NULL), STEPWELL_ERROR_STATE, "production code");
   if (ends) {
     wasm_extern_t *end = stepwell_instance_export(instance, "end");

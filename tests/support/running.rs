@@ -551,6 +551,7 @@ fn what_is_in_a_production_frame_is_an_error_and_the_rest_is_shown() {
             assert!(frame.id() > stop.frame(0).unwrap().id());
             assert!(frame.evaluate("n").is_err());
             assert_eq!(stop.set_local(1, 0, Val::I32(1)).unwrap_err().kind(), ErrorKind::State);
+            assert_eq!(stop.return_early_from(1, &[Val::I32(1)]).unwrap_err().kind(), ErrorKind::State);
             let debugger = stop.debugger();
             let refused = debugger.watch_local(stop, 1, 0, WatchKind::Write).unwrap_err();
             assert!(refused.message().contains("production code"), "{refused}");

@@ -111,7 +111,7 @@ unsafe fn fault(fault: &PageFault) -> OnFault {
         };
         // In production code nobody can say what led there: its accesses are not told.
         if store.registry.get(slot).is_some_and(|code| code.engine.tables().tier == Tier::Production) {
-            found = Found::Far;
+            return if watch.begin_step(fault) { OnFault::Step } else { OnFault::NotOurs };
         }
         // Most instructions are narrower than the widest.
         if matches!(found, Found::Near)
