@@ -154,9 +154,10 @@ impl Builtin {
             // Who waits asks the host now and then whether the guest may go on.
             | Builtin::AtomicWait32
             | Builtin::AtomicWait64
-            | Builtin::Due => true,
-            Builtin::MemoryGrow
-            | Builtin::MemoryCopy
+            | Builtin::Due
+            // Debuggers are told of it, and may call guests then.
+            | Builtin::MemoryGrow => true,
+            Builtin::MemoryCopy
             | Builtin::MemoryFill
             | Builtin::MemoryInit
             | Builtin::DataDrop

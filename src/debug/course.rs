@@ -107,9 +107,9 @@ impl State {
             && !store.registry().has_pause_to_end()
     }
 
-    /// The guest has come to a stop point: whether the breakpoint there stops it, if only that is to be looked at. Where
-    /// it passes the guest, that goes on. This and [`State::goes_on`] are a short way through what [`State::arrive`] and
-    /// [`State::answered`] do, for what most stops are.
+    /// The guest has come to a stop point: whether the breakpoint there stops it, if only that is to be looked at.
+    /// Where it passes the guest, that goes on. This and [`State::goes_on`] are a short way through what
+    /// [`State::arrive`] and [`State::answered`] do, for what most stops are.
     #[inline]
     pub(super) fn hit_alone(&mut self, store: &StoreMut<'_>, info: &StopInfo) -> Plain {
         if !self.has_breakpoints_alone(store) {

@@ -528,8 +528,8 @@ impl<'a> Inspector<'a> {
     }
 
     /// What is to be written where, so that a value becomes `text`: a number (`-7`, `0x2a`, `1.5`), `true` or `false`,
-    /// a letter in quotes, the name of an enumerator. What a reference refers to becomes that. A variable that a local has is written there, with all that
-    /// the compiler keeps in that local at this place.
+    /// a letter in quotes, the name of an enumerator. What a reference refers to becomes that. A variable that a local
+    /// has is written there, with all that the compiler keeps in that local at this place.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] for what is no number, or one that does not fit; [`ErrorKind::State`] for what is

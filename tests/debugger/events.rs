@@ -367,3 +367,58 @@ fn sets_are_made_of_events() {
     assert!(Events::ALL.contains(Events::TRAP | Events::MODULE) && !Events::TRAP.contains(Events::ALL));
     assert_eq!(!Events::NONE, Events::ALL);
 }
+
+/// What a guest has at hand where its memory grows stays, whatever is made and collected while that is told: in debug
+/// code, and in a frame of production code that was there when the debugger was attached.
+#[test]
+fn what_is_made_while_a_memory_grows_takes_nothing_away() {
+    let text = r#"(module (type $s (struct (field i32)))
+        (import "host" "attach" (func $attach)) (memory 1)
+        (global $g (export "g") (mut (ref null $s)) (ref.null $s))
+        (func $start (global.set $g (struct.new $s (i32.const 42)))) (start $start)
+        (func (export "run") (result i32)
+            (call $attach)
+            (global.get $g)
+            (drop (memory.grow (i32.const 1)))
+            (struct.get $s 0))
+        (func (export "make") (drop (struct.new $s (i32.const 7)))))"#;
+    for (tier, before) in TIERS.into_iter().flat_map(|tier| [(tier, true), (tier, false)]) {
+        let config = Config { debug: true, debug_tier: tier, force_collections: true, ..Config::default() };
+        let engine = Engine::new(config).unwrap();
+        let module = Module::new(&engine, &wat::parse_str(text).unwrap()).unwrap();
+        let mut store = Store::new(&engine);
+        // The global, and what makes objects.
+        type Known = Arc<Mutex<Option<(Global, Func)>>>;
+        let known = Known::default();
+        let attach = |store: &mut StoreMut<'_>, shared: Known| {
+            let debugger = Debugger::attach(store, move |stop| {
+                assert!(matches!(stop.reason(), Reason::MemoryGrown(_)));
+                let (global, make) = shared.lock().unwrap().unwrap();
+                global.set(&mut *stop, Val::AnyRef(None)).unwrap();
+                for _ in 0..4 {
+                    make.call(&mut *stop, &[], &mut []).unwrap();
+                }
+                Action::Continue
+            });
+            debugger.unwrap().set_events(store, Events::MEMORY_GROWN).unwrap();
+        };
+        let shared = known.clone();
+        let host = Func::new(&mut store, FuncType::new([], []), move |mut caller, _, _| {
+            if !before {
+                attach(&mut caller.as_store_mut(), shared.clone());
+            }
+            Ok(())
+        });
+        let instance = Instance::new(&mut store, &module, &[host.unwrap().into()]).unwrap();
+        let global = instance.export(&mut store, "g").unwrap().global().unwrap();
+        let make = instance.export(&mut store, "make").unwrap().func().unwrap();
+        *known.lock().unwrap() = Some((global, make));
+        if before {
+            attach(&mut store.as_store_mut(), known.clone());
+        }
+        let run = instance.export(&mut store, "run").unwrap().func().unwrap();
+        let mut results = [Val::I32(0)];
+        run.call(&mut store, &[], &mut results).unwrap();
+        assert_eq!(results, [Val::I32(42)], "{tier:?} {before}");
+    }
+}

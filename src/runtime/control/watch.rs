@@ -70,8 +70,9 @@ impl StoreMut<'_> {
 }
 
 impl StoreMut<'_> {
-    /// Whoever was told of an access, and has looked at what the guest did from there on, says whether it accessed any of
-    /// the watched pages. Where it did, it is told of the next such access at once, though that is of no watched byte.
+    /// Whoever was told of an access, and has looked at what the guest did from there on, says whether it accessed any
+    /// of the watched pages. Where it did, it is told of the next such access at once, though that is of no watched
+    /// byte.
     pub fn looked_at_accesses(&mut self, found: bool) {
         if let Some(watch) = &mut self.inner().memory_watch {
             watch.looked(found);
