@@ -155,7 +155,11 @@ impl<'a> Inspector<'a> {
                 _ => format!("{:?}", quadruple(bits)),
             })
         };
-        Ok(format!("{} + {}i", part(0)?, part(size)?))
+        let (real, imaginary) = (part(0)?, part(size)?);
+        Ok(match imaginary.strip_prefix('-') {
+            Some(imaginary) => format!("{real} - {imaginary}i"),
+            None => format!("{real} + {imaginary}i"),
+        })
     }
 
     /// The elements of an array or a list.

@@ -780,7 +780,11 @@ pub(super) fn quadruple(bits: u128) -> f64 {
         0 => 0.0,
         0x7fff if fraction == 0.0 => f64::INFINITY,
         0x7fff => f64::NAN,
-        _ => (1.0 + fraction) * 2f64.powi(exponent - 16383),
+        // In two steps: the smallest numbers are less than what a power can be that is computed by a division.
+        _ => {
+            let exponent = exponent - 16383;
+            (1.0 + fraction) * 2f64.powi(exponent / 2) * 2f64.powi(exponent - exponent / 2)
+        }
     };
     if sign == 1 { -size } else { size }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 use stepwell::base::ErrorKind;
-use stepwell::debug::{Action, Debugger, Frame, FrameVariable, Scope, Stop};
+use stepwell::debug::{Action, Debugger, Frame, FrameVariable, Reason, Scope, Stop, WatchKind};
 use stepwell::dwarf::{Missing, Scalar, ValueKind, VariableKind};
 use stepwell::runtime::{Config, Engine, Linker, Module, Store, Val};
 
@@ -362,4 +362,95 @@ fn without_debug_information_there_are_none() {
     .unwrap();
     debugger.step_always(&mut store, true).unwrap();
     run.call(&mut store, &[Val::I32(5)], &mut []).unwrap();
+}
+
+/// What C++ has beyond the plain kinds: shown as gdb shows it, and written as the source would.
+#[test]
+fn numbers_of_two_parts_and_of_128_bits_references_and_flags() {
+    let result = run("odd", At::Functions(&["look_at"]), |stop| {
+        let index = (0..stop.frame_count())
+            .find(|index| stop.frame(*index).unwrap().locations().iter().any(|l| l.function() == Some("run")))
+            .unwrap();
+        let text = |stop: &Stop<'_>, path: &str| stop.frame(index).unwrap().evaluate(path).unwrap().text;
+        if text(stop, "bits.c") == "0" || text(stop, "letter") != "120 'x'" {
+            return; // not set yet, or seen before
+        }
+        for (path, shown) in [
+            ("both", "1.5 - 2.0i"),
+            ("narrow", "5.0 + 0.0i"),
+            ("wide", "-1"),
+            ("large", "170141183460469231731687303715884105728"),
+            ("precise", "1.25"),
+            ("flags", "READ | RUN"),
+            ("none", "8"),
+        ] {
+            assert_eq!(text(stop, path), shown, "{path}");
+        }
+        for (path, written, shown) in [
+            ("wide", "-170141183460469231731687303715884105728", "-170141183460469231731687303715884105728"),
+            ("wide", "170141183460469231731687303715884105727", "170141183460469231731687303715884105727"),
+            ("large", "340282366920938463463374607431768211455", "340282366920938463463374607431768211455"),
+            ("large", "0x10", "16"),
+            ("precise", "-2.5", "-2.5"),
+            ("precise", "5e-324", "5e-324"),
+            ("precise", "0", "0.0"),
+            ("flags", "6", "WRITE | RUN"),
+            ("letter", r"'\n'", r"10 '\012'"),
+            ("letter", r"'\0'", r"0 '\000'"),
+            ("letter", r"'\101'", "65 'A'"),
+            ("letter", r"'\\'", r"92 '\'"),
+            ("letter", r"'\u{62}'", "98 'b'"),
+            // What it refers to.
+            ("other", "100", "@"),
+            ("value", "41", "41"),
+            ("other", "99", "@"),
+        ] {
+            stop.assign(index, path, written).unwrap_or_else(|error| panic!("{path} = {written}: {error}"));
+            assert!(text(stop, path).starts_with(shown), "{path} = {written}: {}", text(stop, path));
+        }
+        assert_eq!(text(stop, "value"), "99");
+        for (path, written) in [
+            ("both", "3"),
+            ("large", "-1"),
+            ("large", "340282366920938463463374607431768211456"),
+            ("wide", "170141183460469231731687303715884105728"),
+            ("letter", r"'\q'"),
+            ("letter", r"'\400'"),
+            ("letter", r"'\u{}'"),
+        ] {
+            let before = text(stop, path);
+            let error = stop.assign(index, path, written).unwrap_err();
+            assert_eq!((error.kind(), text(stop, path)), (ErrorKind::Argument, before), "{path} = {written}: {error}");
+        }
+    });
+    assert_eq!(result, 100);
+}
+
+/// A change of a bit field is one of its own bits, and a reference is watched where it refers to.
+#[test]
+fn bit_fields_and_references_are_watched() {
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = told.clone();
+    let result = run("odd", At::Functions(&["look_at"]), move |stop| {
+        let index = (0..stop.frame_count())
+            .find(|index| stop.frame(*index).unwrap().locations().iter().any(|l| l.function() == Some("run")))
+            .unwrap();
+        let (debugger, frame) = (stop.debugger(), stop.frame(index).unwrap());
+        if let Reason::Watchpoint(_) = stop.reason() {
+            seen.lock().unwrap().push(format!(
+                "{} {} {}",
+                frame.evaluate("bits.b").unwrap().text,
+                frame.evaluate("bits.c").unwrap().text,
+                frame.evaluate("value").unwrap().text
+            ));
+        } else if debugger.watchpoints(stop).unwrap().is_empty() {
+            for path in ["bits.b", "other"] {
+                let variable = stop.frame(index).unwrap().variable(0, path).unwrap();
+                debugger.watch_variable(stop, index, &variable, WatchKind::Change).unwrap();
+            }
+        }
+    });
+    assert_eq!(result, 6);
+    // `b` becomes 1 where `a` is 4 already and `c` is not yet.
+    assert_eq!(*told.lock().unwrap(), ["1 3 5", "1 5 6"]);
 }

@@ -9,7 +9,7 @@ python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install -q ziglang
 zig="$work/venv/bin/python -m ziglang"
 link="$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/rust-lld -flavor wasm --no-entry"
-cp shapes.* "$work"
+cp shapes.* odd.cpp "$work"
 out=$PWD
 cd "$work"
 for dwarf in 4 5; do
@@ -25,6 +25,8 @@ for dwarf in 4 5; do
         $link --export=run --allow-undefined rs.o -o "$out/rs${level}_$dwarf.wasm"
     done
 done
+$zig c++ --target=wasm32-freestanding -gdwarf-5 -O0 -nostdlib -fno-sanitize=all "-ffile-prefix-map=$work=." -fdebug-compilation-dir=. \
+    -Wl,--no-entry -fno-exceptions -fno-rtti -std=c++17 odd.cpp -o "$out/odd.wasm"
 # Zig maps no paths: it works in folders whose names say nothing.
 mkdir /zig
 cp shapes.zig /zig
