@@ -4830,7 +4830,7 @@ public:
   Breakpoint break_at_line(const std::string &file, std::uint32_t line, std::uint32_t column = 0) {
     return try_break_at_line(file, line, column).value();
   }
-  /// At the first instruction of a function by its index, imports counted.
+  /// At the first instruction of a function by its index, imports counted; of an import, at each call of it.
   Result<Breakpoint> try_break_at_function_index(const Module &module, std::uint32_t index) {
     if (!valid()) return detail::moved_from(class_name);
     return detail::set_breakpoint(box_, module, [&](stepwell_debugger_t *debugger, stepwell_breakpoint_t *id) {

@@ -410,7 +410,8 @@ own stepwell_error_t *stepwell_breakpoint_add(stepwell_debugger_t *debugger,
  * Sets a breakpoint at every function that a name means: by its name in the source, whole or from the start of any of
  * its parts on (`area` and `Shape::area` mean `geo::Shape::area`), by the name that the linker knew it by, by its name
  * in the name section, or as an export. It stands at the first instruction of each, inlined copies too:
- * `stepwell_breakpoint_place_count` tells how many places that are.
+ * `stepwell_breakpoint_place_count` tells how many places that are. Where the name is that of an import alone (`field`
+ * or `module.field`), it stands at each call of it.
  *
  * With `module` NULL it is for all modules of the store, and for those that come later. Then it is no error that none
  * has such a function yet; of a module that was given it is, and the message has what is spelt like the name.
@@ -447,8 +448,8 @@ own stepwell_error_t *stepwell_breakpoint_add_at_line(stepwell_debugger_t *debug
                                                      stepwell_breakpoint_t *out);
 
 /**
- * Sets a breakpoint at the first instruction of a function by its index, imports counted. Otherwise as
- * `stepwell_breakpoint_add`.
+ * Sets a breakpoint at the first instruction of a function by its index, imports counted; of one that is imported, at
+ * each call of it in the module. Otherwise as `stepwell_breakpoint_add`.
  *
  * Thread: one at a time per store.
  */

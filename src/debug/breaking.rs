@@ -18,10 +18,12 @@ impl Debugger {
         self.add_breakpoint(store, BreakRequest::offset(module, offset))
     }
 
-    /// Sets a breakpoint at the first instruction of a function, imports counted.
+    /// Sets a breakpoint at the first instruction of a function, imports counted; of one that is imported, at each call
+    /// of it: see [`BreakTarget::FunctionIndex`](super::BreakTarget::FunctionIndex).
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] when there is no such function or it is imported; otherwise as [`Debugger::break_at`].
+    /// [`ErrorKind::Argument`] when there is no such function, or it is imported and nothing calls it by its index;
+    /// otherwise as [`Debugger::break_at`].
     pub fn break_at_function(
         &self,
         store: &mut impl AsStoreMut,

@@ -12,10 +12,11 @@ use crate::runtime::{Instance, Module};
 pub enum BreakTarget {
     /// The instruction at this offset, or the next one of the same function that can be reached.
     Offset(WasmOffset),
-    /// The first instruction of a function, imports counted.
+    /// The first instruction of a function, imports counted; of one that is imported, which has no code here, each
+    /// `call` and `return_call` of it in the module.
     FunctionIndex(FuncIndex),
     /// The first instruction of every function that a name means, inlined copies too: see
-    /// [`Inspector::functions`](crate::dwarf::Inspector::functions).
+    /// [`Inspector::functions`](crate::dwarf::Inspector::functions). Of a name of an import alone, each call of it.
     Function(String),
     /// Every place of a line of the source, or of the next one that has code.
     Line {

@@ -5,6 +5,7 @@ use super::breakpoint::{BreakRequest, BreakTarget};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, Result, WasmOffset};
 use crate::image::{ImageTables, RegionGraph, SiteId};
 use crate::runtime::Module;
+use crate::wasm::calls_of;
 use smallvec::SmallVec;
 
 /// A place of a breakpoint.
@@ -71,19 +72,18 @@ pub(super) fn target_at(module: &Module, func: DefinedFuncIndex, at: WasmOffset)
 fn wanted(module: &Module, target: &BreakTarget) -> Result<Vec<(DefinedFuncIndex, WasmOffset)>> {
     match target {
         BreakTarget::Offset(offset) => Ok(vec![(function_at(module, *offset)?, *offset)]),
+        BreakTarget::FunctionIndex(func) if is_imported(module, *func) => calls(module, *func),
         BreakTarget::FunctionIndex(func) => {
             let func = defined(module, *func)?;
             // Every function has a first instruction, if only its `end`.
             Ok(vec![(func, WasmOffset::from_usize(module.info().bodies[func.index()].bytes.start))])
         }
         BreakTarget::Function(name) => {
-            let found = module.functions_named(name).map_err(|error| {
-                // An import has no code here, whatever it is exported as.
-                match module.info().func_named(name).map(|func| defined(module, func)) {
-                    Some(Err(imported)) => imported,
-                    _ => error,
-                }
-            })?;
+            let found = match (module.functions_named(name), module.info().imported_func_named(name)) {
+                // It has no code here, whatever it is exported as.
+                (Err(_), Some(imported)) => return calls(module, imported),
+                (found, _) => found?,
+            };
             found.iter().map(|place| Ok((defined(module, place.function)?, place.entry))).collect()
         }
         BreakTarget::Line { file, line, column } => {
@@ -151,17 +151,30 @@ fn function_at(module: &Module, offset: WasmOffset) -> Result<DefinedFuncIndex> 
     })
 }
 
-/// The function of this index, if it is the module's own.
+/// The function of this index, which the module defines.
 fn defined(module: &Module, func: FuncIndex) -> Result<DefinedFuncIndex> {
     let info = module.info();
-    if func.index() >= info.funcs.len() {
+    info.defined(func).filter(|_| func.index() < info.funcs.len()).ok_or_else(|| {
         let message = format!("there is no function {func}: the module has {}", info.funcs.len());
-        return Err(Error::new(ErrorKind::Argument, message));
-    }
-    info.defined(func).ok_or_else(|| {
-        let message = format!("function {func} is imported; set the breakpoint in the module that defines it");
         Error::new(ErrorKind::Argument, message)
     })
+}
+
+fn is_imported(module: &Module, func: FuncIndex) -> bool {
+    module.info().defined(func).is_none()
+}
+
+/// Where a module calls a function that it imports.
+fn calls(module: &Module, func: FuncIndex) -> Result<Vec<(DefinedFuncIndex, WasmOffset)>> {
+    let found = calls_of(module.info(), module.binary(), func)?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let message = format!(
+        "function {func} is imported, and nothing in the module calls it by its index; set the breakpoint in the \
+         module that defines it"
+    );
+    Err(Error::new(ErrorKind::Argument, message))
 }
 
 /// The site of exactly this instruction.

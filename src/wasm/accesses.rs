@@ -71,6 +71,25 @@ pub fn local_writes(
     Ok(writes.into_iter().map(|((), at, behind)| LocalWrite { behind, at }).collect())
 }
 
+/// Where the module calls a function by its index, tail calls too, ascending.
+///
+/// # Errors
+/// As [`global_writes`].
+pub fn calls_of(info: &ModuleInfo, binary: &[u8], callee: FuncIndex) -> Result<Vec<(DefinedFuncIndex, WasmOffset)>> {
+    let mut calls = Vec::new();
+    for body in &info.bodies {
+        for instruction in Instructions::of(&info.body(body.func, binary)?)? {
+            let instruction = instruction?;
+            if let Operator::Call { function_index } | Operator::ReturnCall { function_index } = instruction.operator
+                && function_index == callee.get()
+            {
+                calls.push((body.func, instruction.at));
+            }
+        }
+    }
+    Ok(calls)
+}
+
 /// The instructions of a function that write something, as `what` says: what, the instruction, and the one behind it.
 fn writes_of<T>(
     info: &ModuleInfo,

@@ -20,7 +20,9 @@ mod subtypes;
 mod text;
 mod types;
 
-pub use accesses::{GlobalWrite, LocalWrite, call_operands, global_writes, local_writes, memory_access, plain_width};
+pub use accesses::{
+    GlobalWrite, LocalWrite, call_operands, calls_of, global_writes, local_writes, memory_access, plain_width,
+};
 pub use body::{
     BlockKind, Instruction, Instructions, Step, Surroundings, Walk, behind_structure, catch_labels, is_loop, is_return,
     is_tail_call, targets, unreadable,

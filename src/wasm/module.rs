@@ -250,6 +250,20 @@ impl ModuleInfo {
         self.names.funcs.iter().filter(|(_, known)| known.as_str() == name).map(|(func, _)| *func).min()
     }
 
+    /// The imported function of this name: as [`ModuleInfo::func_named`], or as it is imported, by both halves with a
+    /// dot between, or the second alone (the lowest index, if several have it).
+    pub fn imported_func_named(&self, name: &str) -> Option<FuncIndex> {
+        let is_import = |func: &FuncIndex| self.defined(*func).is_none();
+        self.func_named(name).filter(is_import).or_else(|| {
+            let funcs = self.imports.iter().filter(|import| matches!(import.ty, EntityType::Func(_)));
+            let is_named = |import: &Import| {
+                let both = name.strip_prefix(import.module.as_str()).and_then(|rest| rest.strip_prefix('.'));
+                import.name == name || both == Some(&import.name)
+            };
+            funcs.enumerate().find(|(_, import)| is_named(import)).map(|(index, _)| FuncIndex::from_usize(index))
+        })
+    }
+
     /// The body of a function defined here, from the module's binary.
     ///
     /// # Errors

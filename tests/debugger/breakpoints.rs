@@ -2,7 +2,7 @@
 //! there and that come later.
 
 use std::sync::{Arc, Mutex};
-use stepwell::base::{Error, ErrorKind, WasmOffset};
+use stepwell::base::{Error, ErrorKind, FuncIndex, WasmOffset};
 use stepwell::debug::{Action, BreakRequest, BreakTarget, Breakpoint, Debugger, Stop};
 use stepwell::runtime::{AsStoreMut, Config, DebugTier, Engine, Instance, Linker, Module, Store, Val};
 
@@ -208,7 +208,27 @@ fn names_are_exact_mangled_unqualified_or_the_end_of_one() {
     assert_eq!(both.places.iter().map(|place| place.func.get()).collect::<Vec<_>>(), [0, 1]);
     call(&mut store, instance, "run", &[Val::I32(0)]).unwrap();
     assert_eq!(take(&log), [0, 1]);
-    // An import that is exported has no code here.
+    // An import has no code here: its calls are meant, by every name it has.
+    let module = text(
+        &engine,
+        r#"(module (import "host" "noted" (func $note (param i32))) (import "host" "other" (func))
+            (func $twice (call $note (i32.const 1)) (call 1) (call $note (i32.const 2)))
+            (func (export "run") (param i32) (result i32) (call $twice) (return_call $last (i32.const 3)))
+            (func $last (param i32) (result i32) (call $note (local.get 0)) (i32.const 9)))"#,
+    );
+    let instance = self::instance(&mut store, &module);
+    for name in ["note", "noted", "host.noted"] {
+        let calls = debugger.break_at_name(&mut store, &module, name).unwrap();
+        assert_eq!(calls.places.iter().map(|place| place.func.get()).collect::<Vec<_>>(), [2, 2, 4], "{name}");
+        assert_eq!(call(&mut store, instance, "run", &[Val::I32(0)]).unwrap(), 9);
+        assert_eq!(take(&log), [2, 2, 4], "{name}");
+        debugger.remove(&mut store, calls.id).unwrap();
+    }
+    let by_index = debugger.break_at_function(&mut store, &module, FuncIndex::new(1)).unwrap();
+    assert_eq!(by_index.places.len(), 1);
+    assert!(debugger.break_at_name(&mut store, &module, "host").is_err());
+    assert!(debugger.break_at_function(&mut store, &module, FuncIndex::new(99)).is_err());
+    // An import that is exported and not called.
     let module = text(&engine, r#"(module (import "m" "f" (func $f)) (export "f" (func $f)))"#);
     let error = debugger.break_at_name(&mut store, &module, "f").err().unwrap();
     assert!(error.message().contains("is imported"), "{}", error.message());
