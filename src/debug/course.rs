@@ -10,6 +10,7 @@ use super::stepping::Action;
 use super::stop::Reason;
 use super::watchpoint::WatchHit;
 use crate::base::{Result, WasmOffset};
+use crate::code::CodeSlot;
 use crate::image::RerunEnd;
 use crate::runtime::{Answer, AsStore, Looked, Room, StopInfo, StoreMut, Trap, TrapCode, TrapInfo, VirtualFrame};
 
@@ -550,9 +551,7 @@ impl State {
             }
         }
         if let Some(with) = &with {
-            self.breakpoints.arm_also(store, at.info.slot, with.slot, at.info.func)?;
-            self.marks.arm_also(store, at.info.slot, with.slot, at.info.func)?;
-            self.watch.code_registered(store)?;
+            self.frame_replaced(store, at.info, with.slot)?;
         }
         // Behind what says anew what is watched.
         if at.quiet {
@@ -562,7 +561,6 @@ impl State {
             self.keep(inside.into());
             return Ok(Answer::GoOn);
         };
-        self.stepping.frame_replaced(&mut self.layers, store, with.slot, at.info.func)?;
         // Should the new frame not fit the stack, the trap is shown there.
         store.set_virtual(inside);
         Ok(Answer::Replace(Box::new(with)))
@@ -588,11 +586,16 @@ impl State {
         // From here on the frames are those that stay.
         store.set_virtual(inside);
         self.stepping.start(&mut self.layers, store, action, &info, info.wasm)?;
-        self.breakpoints.arm_also(store, info.slot, with.slot, info.func)?;
-        self.marks.arm_also(store, info.slot, with.slot, info.func)?;
-        self.watch.code_registered(store)?;
-        self.stepping.frame_replaced(&mut self.layers, store, with.slot, info.func)?;
+        self.frame_replaced(store, &info, with.slot)?;
         Ok(Answer::Replace(Box::new(with)))
+    }
+
+    /// Other code takes the place of a frame's that stands at a stop: it stops where that would.
+    fn frame_replaced(&mut self, store: &mut StoreMut<'_>, stop: &StopInfo, with: CodeSlot) -> Result<()> {
+        self.breakpoints.arm_also(store, stop.slot, with, stop.func)?;
+        self.marks.arm_also(store, stop.slot, with, stop.func)?;
+        self.watch.code_registered(store)?;
+        self.stepping.frame_replaced(&mut self.layers, store, with, stop.func)
     }
 
     /// Keeps the room for the next.

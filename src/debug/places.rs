@@ -79,10 +79,12 @@ fn wanted(module: &Module, target: &BreakTarget) -> Result<Vec<(DefinedFuncIndex
             Ok(vec![(func, WasmOffset::from_usize(module.info().bodies[func.index()].bytes.start))])
         }
         BreakTarget::Function(name) => {
-            let found = match (module.functions_named(name), module.info().imported_func_named(name)) {
-                // It has no code here, whatever it is exported as.
-                (Err(_), Some(imported)) => return calls(module, imported),
-                (found, _) => found?,
+            let found = match module.functions_named(name) {
+                Ok(found) => found,
+                // An import has no code here, whatever it is exported as.
+                Err(error) => {
+                    return module.info().imported_func_named(name).map_or(Err(error), |func| calls(module, func));
+                }
             };
             found.iter().map(|place| Ok((defined(module, place.function)?, place.entry))).collect()
         }

@@ -48,13 +48,15 @@ use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, GlobalIndex, Lo
 use crate::code::{CodeSlot, StepScope};
 use crate::image::SiteId;
 use crate::runtime::{
-    AsStore, Extern, Global, Instance, Memory, Module, ModuleId, Rooted, StopInfo, StoreMut, StoreRef, Touched,
-    VirtualFrame,
+    AsStore, Extern, Global, Instance, Memory, Module, ModuleId, Rooted, StopInfo, StoreMut, StoreRef, VirtualFrame,
 };
-use crate::wasm::{GlobalWrite, ValType, global_writes, memory_access};
+use crate::wasm::{GlobalWrite, ValType, global_writes};
 use std::ops::{ControlFlow, Range};
 
 mod frames;
+mod memories;
+
+use memories::{Expected, Following};
 
 /// The watchpoints of a debugger.
 #[derive(Default)]
@@ -81,37 +83,6 @@ pub(super) struct Watch {
     following: Option<Following>,
     /// Whether all stop points are armed, for what is due or expected, or since the guest is followed.
     everywhere: bool,
-}
-
-/// A guest that is followed from stop point to stop point.
-struct Following {
-    /// How many more, if none of the watched pages is accessed.
-    left: u32,
-    /// Whether any was.
-    found: bool,
-}
-
-/// So many stop points a guest is followed without an access: about as long as a fault takes.
-const FOLLOWED: u32 = 32;
-/// The bytes of a page: what is not on one with watched bytes causes no fault.
-const PAGE: u64 = 4096;
-
-/// An access of watched bytes that the guest is about to do.
-struct Expected {
-    id: WatchpointId,
-    by: (FuncIndex, WasmOffset),
-    bytes: Range<u64>,
-    old: Vec<u8>,
-    writes: bool,
-}
-
-/// What an instruction is about to do to a memory.
-pub(super) struct Accessing {
-    memory: Memory,
-    bytes: Range<u64>,
-    reads: bool,
-    writes: bool,
-    by: (FuncIndex, WasmOffset),
 }
 
 /// A value that was seen.
@@ -656,23 +627,7 @@ impl Watch {
         if let Some((_, due)) = self.due.take_if(|due| id() >= due.0) {
             hits = due;
         }
-        for Expected { id, by, bytes, old, writes } in std::mem::take(&mut self.expected) {
-            let Some(index) = self.find(id) else { continue };
-            let entry = &mut self.entries[index];
-            let Some((memory, watched)) = entry.memory() else { continue };
-            let new = read(store.as_store(), memory, &bytes)?;
-            if let (Seen::Memory(seen), true) = (&mut entry.seen, writes && entry.watchpoint.kind.of_writes()) {
-                let from = (bytes.start - watched.start) as usize;
-                seen[from..from + new.len()].copy_from_slice(&new);
-            }
-            let from = (bytes.start - watched.start) as usize;
-            if entry.watchpoint.kind == WatchKind::Change && !entry.differs(from, &old, &new) {
-                continue;
-            }
-            // Of a read, what was read, though the same instruction may have written.
-            let new = if writes { new } else { old.clone() };
-            hits.push(WatchHit { is_read: !writes, ..entry.hit(by, false, (Some(bytes.start), old, new)) });
-        }
+        self.compare_expected(store.as_store(), &mut hits)?;
         if !self.goes_on_following(store) && self.everywhere && self.due.is_none() {
             layers.set_scope(store, Layer::Host, StepScope::Off)?;
             self.everywhere = false;
@@ -712,113 +667,6 @@ impl Watch {
         }
     }
 
-    /// Whether any memory is watched, so that what rerun goes over has to be looked at.
-    #[inline]
-    pub(super) fn memories(&self) -> bool {
-        self.memories
-    }
-
-    /// A guest has accessed what is watched, or the pages of that: it is followed from there.
-    pub(super) fn follow(&mut self) {
-        self.following.get_or_insert(Following { left: 0, found: false }).left = FOLLOWED;
-    }
-
-    /// Whether the guest is followed: what it does up to the next stop point is looked at, and it goes there quietly.
-    #[inline]
-    pub(super) fn follows(&self) -> bool {
-        self.following.is_some()
-    }
-
-    /// A guest that is followed has come to a stop point: whether it still is.
-    fn goes_on_following(&mut self, store: &mut StoreMut<'_>) -> bool {
-        let Some(following) = &mut self.following else { return false };
-        if following.left > 0 && self.memories {
-            following.left -= 1;
-            return true;
-        }
-        store.looked_at_accesses(following.found);
-        self.following = None;
-        false
-    }
-
-    /// What the instruction before which a frame stands is about to do to a memory, if any of it is watched.
-    pub(super) fn access_of(
-        &mut self,
-        store: &StoreMut<'_>,
-        at: &StopInfo,
-        inside: &VirtualFrame,
-    ) -> Result<Option<Accessing>> {
-        let Some(module) = store.module_in(at.slot) else { return Ok(None) };
-        let (info, offset) = (module.info(), inside.wasm());
-        let Some(access) = memory_access(info, module.binary(), at.func, offset)? else { return Ok(None) };
-        let Some((ty, index)) = inside.operands().nth(access.operand) else { return Ok(None) };
-        let index = index.words()[0] & if ty.width() == 4 { 0xffff_ffff } else { u64::MAX };
-        let memory = instance_of(store.as_store()).and_then(|instance| instance.memory(store, access.memory));
-        let end = index.checked_add(access.offset).and_then(|start| Some((start, start.checked_add(access.width)?)));
-        let (Some(memory), Some((start, end))) = (memory, end) else { return Ok(None) };
-        let by = (info.func_index(at.func), offset);
-        let accessing = Accessing { memory, bytes: start..end, reads: access.reads, writes: access.writes, by };
-        let is_watched = self.concerned(&accessing).next().is_some();
-        if self.following.is_some() && (is_watched || self.is_near(&accessing)) {
-            self.following = Some(Following { left: FOLLOWED, found: true });
-        }
-        Ok(is_watched.then_some(accessing))
-    }
-
-    /// Whether an access would be a fault: it is on a page with watched bytes.
-    fn is_near(&self, accessing: &Accessing) -> bool {
-        self.entries.iter().filter(|entry| entry.is_on()).any(|entry| {
-            let Some((memory, bytes)) = entry.memory() else { return false };
-            let fits = accessing.writes || entry.watchpoint.kind.of_reads();
-            let pages = bytes.start / PAGE * PAGE..bytes.end.next_multiple_of(PAGE);
-            fits && memory == accessing.memory && pages.start < accessing.bytes.end && accessing.bytes.start < pages.end
-        })
-    }
-
-    /// The watchpoints to which an access may be a hit, with what of their bytes it concerns.
-    fn concerned<'a>(&'a self, accessing: &'a Accessing) -> impl Iterator<Item = (&'a Entry, Range<u64>)> {
-        self.entries.iter().filter(|entry| entry.is_on()).filter_map(|entry| {
-            let (memory, bytes) = entry.memory()?;
-            let kind = entry.watchpoint.kind;
-            let start = bytes.start.max(accessing.bytes.start);
-            let end = bytes.end.min(accessing.bytes.end);
-            let fits = (accessing.reads && kind.of_reads()) || (accessing.writes && kind.of_writes());
-            (memory == accessing.memory && start < end && fits).then_some((entry, start..end))
-        })
-    }
-
-    /// A read was run inside a region: what is to be told of it. It is counted.
-    pub(super) fn was_read(&mut self, store: StoreRef<'_>, accessing: &Accessing) -> Result<Vec<WatchHit>> {
-        let mut hits = Vec::new();
-        for (entry, bytes) in self.concerned(accessing) {
-            let found = read(store, accessing.memory, &bytes)?;
-            let changed = (Some(bytes.start), found.clone(), found);
-            hits.push(WatchHit { is_read: true, ..entry.hit(accessing.by, false, changed) });
-        }
-        self.count(&hits);
-        Ok(hits)
-    }
-
-    /// The guest is about to do this by itself, and then comes to a stop point. What cannot be read is not there: the
-    /// guest traps.
-    pub(super) fn expect(&mut self, store: StoreRef<'_>, accessing: &Accessing) -> Result<()> {
-        let mut more = Vec::new();
-        for (entry, bytes) in self.concerned(accessing) {
-            let old = read(store, accessing.memory, &bytes)?;
-            let writes = accessing.writes && entry.watchpoint.kind.of_writes();
-            more.push(Expected { id: entry.watchpoint.id, by: accessing.by, bytes, old, writes });
-        }
-        self.expected.append(&mut more);
-        Ok(())
-    }
-
-    /// Has the guest stop at the next stop point that it comes to, to which it goes on quietly.
-    pub(super) fn go_on_quietly(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>) -> Result<()> {
-        self.stop_everywhere(layers, store)?;
-        store.go_on_quietly();
-        Ok(())
-    }
-
     /// Arms all stop points, up to the next that the guest comes to.
     fn stop_everywhere(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>) -> Result<()> {
         self.everywhere = true;
@@ -828,15 +676,6 @@ impl Watch {
     /// A guest has trapped: what was expected has not been done.
     pub(super) fn trapped(&mut self) {
         self.expected.clear();
-    }
-
-    /// A bulk instruction is about to do this.
-    pub(super) fn touching(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>, touched: &Touched) -> Result<()> {
-        let Some(caller) = caller(store) else { return Ok(()) };
-        let Touched { memory, bytes, is_write } = touched.clone();
-        let accessing = Accessing { memory, bytes, reads: !is_write, writes: is_write, by: (caller.func, caller.at) };
-        self.expect(store.as_store(), &accessing)?;
-        if self.expected.is_empty() { Ok(()) } else { self.stop_everywhere(layers, store) }
     }
 
     /// Takes the values as they are: what has been written is nobody's write.

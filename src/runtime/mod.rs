@@ -53,6 +53,7 @@ pub use objects::roots::{Rooted, Roots};
 pub use objects::shared::SharedMemory;
 pub use objects::trap::{FrameInfo, Trap};
 pub use objects::values::Val;
+pub use objects::watched::WATCHED_PAGE;
 pub use store::collect::{Collected, StoreUsage};
 pub use store::events::{
     Answer, Catcher, Event, EventSink, ExceptionInfo, Grown, HostCalled, Replacement, Side, StopInfo, Told, Touched,

@@ -1,10 +1,11 @@
 //! The debugger through the Rust API: what it stops at, what it shows, and everything a callback may do to break it.
 
+use crate::guests::{call, module};
 use std::sync::{Arc, Mutex};
 use stepwell::FuncType;
-use stepwell::base::{Error, ErrorKind, FuncIndex, WasmOffset};
+use stepwell::base::{ErrorKind, FuncIndex, WasmOffset};
 use stepwell::debug::{Action, Debugger, Reason, Stop};
-use stepwell::runtime::{AsStoreMut, Config, DebugTier, Engine, Func, Instance, Module, Store, TrapCode, Val};
+use stepwell::runtime::{Config, DebugTier, Engine, Func, Instance, Module, Store, TrapCode, Val};
 
 const FIB: &str = r#"(module
   (func $fib (export "fib") (param $n i32) (result i32)
@@ -18,17 +19,6 @@ const FIB: &str = r#"(module
 
 fn engine() -> Engine {
     Engine::new(Config { debug: true, ..Config::default() }).unwrap()
-}
-
-fn module(engine: &Engine, text: &str) -> Module {
-    Module::new(engine, &wat::parse_str(text).unwrap()).unwrap()
-}
-
-fn call(store: &mut impl AsStoreMut, instance: Instance, name: &str, args: &[Val]) -> Result<Vec<Val>, Error> {
-    let func = instance.export(&mut *store, name).and_then(|item| item.func()).unwrap();
-    let mut results = vec![Val::I32(0); func.ty(&*store)?.results.len()];
-    func.call(store, args, &mut results)?;
-    Ok(results)
 }
 
 fn i32s(values: &[Val]) -> Vec<i32> {

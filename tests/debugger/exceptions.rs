@@ -1,6 +1,7 @@
 //! Exceptions: where they land and with what, across instances and through the host, what the host is told, and what is
 //! kept of them. That all kinds of code agree, `tests/tiers/regions.rs` and `tests/spec.rs` hold.
 
+use crate::guests::module;
 use std::sync::{Arc, Mutex};
 use stepwell::base::{Error, ErrorKind, Result};
 use stepwell::debug::{Action, Debugger, ExceptionStops, Reason, Stop};
@@ -12,10 +13,6 @@ use stepwell::{Features, FuncType, ValType};
 
 fn engine() -> Engine {
     Engine::new(Config { debug: true, ..Config::default() }).unwrap()
-}
-
-fn module(engine: &Engine, text: &str) -> Module {
-    Module::new(engine, &wat::parse_str(text).unwrap()).unwrap()
 }
 
 fn alone(text: &str) -> (Store, Instance) {

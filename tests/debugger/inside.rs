@@ -1,6 +1,7 @@
 //! Positions inside regions, through the Rust API: whatever a callback does there, everything that is seen, and what
 //! the guest does, is what the simple tier gives, where every instruction is a place of its own.
 
+use crate::guests::{call, module};
 use std::sync::{Arc, Mutex};
 use stepwell::base::{Error, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, WasmOffset};
 use stepwell::debug::{Action, BreakpointId, Debugger, Reason, Stop};
@@ -25,17 +26,6 @@ fn engine(tier: DebugTier, way: Way) -> Engine {
         (config.memory_reservation, config.memory_guard) = (0, 0);
     }
     Engine::new(Config { nan_canonicalization: true, ..config }).unwrap()
-}
-
-fn module(engine: &Engine, text: &str) -> Module {
-    Module::new(engine, &wat::parse_str(text).unwrap()).unwrap()
-}
-
-fn call(store: &mut impl AsStoreMut, instance: Instance, name: &str, args: &[Val]) -> Result<Vec<Val>, Error> {
-    let func = instance.export(&mut *store, name).and_then(|item| item.func()).unwrap();
-    let mut results = vec![Val::I32(0); func.ty(&*store)?.results.len()];
-    func.call(store, args, &mut results)?;
-    Ok(results)
 }
 
 /// What a call came to, with the place of every frame of a trap.

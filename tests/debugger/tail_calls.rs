@@ -1,14 +1,12 @@
 //! Tail calls: the frame is gone, in every kind of code. They need no stack, end when they are to, count the same, show
 //! in no backtrace, and a debugger steps right through them.
 
-use crate::replace;
+use crate::{lines::places, replace};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use stepwell::base::DefinedFuncIndex;
 use stepwell::debug::{Action, Debugger, Reason, Stop};
-use stepwell::internals::wasm::Instructions;
 use stepwell::runtime::DebugTier;
 use stepwell::*;
 
@@ -336,20 +334,6 @@ fn frames_with_room_for_more_arguments_end_at_the_stack() {
         assert!(frames.len() > 10 && frames.iter().all(|frame| frame.0 == "deep"), "{kind:?}");
         assert_eq!(call(&mut *store, instance, "deep", 10).unwrap(), 19, "{kind:?}");
     });
-}
-
-/// Where instructions are: the function's name and which of its instructions it is, by offset.
-fn places(module: &Module) -> BTreeMap<u32, (String, usize)> {
-    let info = module.info();
-    let mut places = BTreeMap::new();
-    for body in 0..info.bodies.len() {
-        let defined = DefinedFuncIndex::new(body as u32);
-        let name = info.func_name(info.func_index(defined)).unwrap_or("?").to_owned();
-        for (i, read) in Instructions::of(&info.body(defined, module.binary()).unwrap()).unwrap().enumerate() {
-            places.insert(read.unwrap().at.get(), (name.clone(), i));
-        }
-    }
-    places
 }
 
 /// Runs an export with a breakpoint at an instruction, answers there as is said, and tells where every stop was:

@@ -1,6 +1,7 @@
 //! Watchpoints: each write of what is watched stops the guest behind the instruction that wrote, with what was there
 //! and what is; nothing else does. In both debug tiers.
 
+use crate::guests::{call, module};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use stepwell::base::{Error, ErrorKind, FuncIndex, GlobalIndex, MemoryIndex, WasmOffset};
@@ -51,17 +52,6 @@ fn engine(tier: DebugTier) -> Engine {
     // Where breakpoints are not reached, functions soon have code of their own.
     let force_split_after = Some(2);
     Engine::new(Config { debug: true, debug_tier: tier, force_split_after, ..Config::default() }).unwrap()
-}
-
-fn module(engine: &Engine, text: &str) -> Module {
-    Module::new(engine, &wat::parse_str(text).unwrap()).unwrap()
-}
-
-fn call(store: &mut impl AsStoreMut, instance: Instance, name: &str, args: &[Val]) -> Result<Vec<Val>, Error> {
-    let func = instance.export(&mut *store, name).and_then(|item| item.func()).unwrap();
-    let mut results = vec![Val::I32(0); func.ty(&*store)?.results.len()];
-    func.call(&mut *store, args, &mut results)?;
-    Ok(results)
 }
 
 fn global(store: &impl AsStore, instance: Instance, index: u32) -> Global {

@@ -58,6 +58,9 @@ pub(in crate::runtime) struct MemoryWatch {
 /// The most faults at what is not watched that are passed before one is stopped at.
 const MAX_PATIENCE: u32 = 64;
 
+/// The bytes of what is protected as a whole: an access of none that has watched bytes is never told.
+pub const WATCHED_PAGE: u64 = PAGE_SIZE as u64;
+
 /// The most pages that an instruction can access.
 const MAX_STEPPED: usize = 4;
 

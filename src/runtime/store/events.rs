@@ -48,10 +48,11 @@ use std::sync::Arc;
 pub enum Event<'a> {
     /// An armed site was reached. The answer says how the guest goes on; an error ends its call with it.
     Stop(&'a StopInfo),
-    /// A guest is about to access a watched memory ([`StoreMut::watch_memories`]), at a watched byte or near one. It
-    /// stands at the last point before the instruction: the slots of its frame hold the state there, from which rerun
-    /// comes to the access. It is answered as a stop; where the guest goes on natively, it goes on from the access,
-    /// with what was not told of it done. Nothing is protected meanwhile, and nothing is afterwards if it is to go on
+    /// A guest is about to access a watched memory ([`StoreMut::watch_memories`]), at a watched byte or near one, or,
+    /// where such accesses follow each other, anywhere on a page with one ([`StoreMut::looked_at_accesses`]). It stands
+    /// at the last point before the instruction: the slots of its frame hold the state there, from which rerun comes to
+    /// the access. It is answered as a stop; where the guest goes on natively, it goes on from the access, with what
+    /// was not told of it done. Nothing is protected meanwhile, and nothing is afterwards if it is to go on
     /// [quietly](StoreMut::go_on_quietly), as it has to.
     Access(&'a StopInfo),
     /// An instruction that copies to memories, or fills them, is about to, where any is watched. The guest's innermost
