@@ -374,8 +374,15 @@ class Debugging(Case):
         self.assertEqual((status, out), (0, "-5\n"))
         self.assertIn("locals: 0=-5\n", err)
 
+    def test_breakpoints_at_imports_stand_at_their_calls(self):
+        status, out, err = self.run_it("--break", "#0", PROGRAM)
+        self.assertEqual((status, out), (0, "hello\n"), err)
+        self.assertIn("stop 1, at #0\n", err)
+        # The frame is that of the caller.
+        self.assertIn("#0 start, offset", err)
+
     def test_breakpoints_where_there_is_no_code(self):
-        for where in ["nothing", "nothing.c:1", "program.c:100000", "program.c:x", "99999999", "#0", "#9999", "", ":1"]:
+        for where in ["nothing", "nothing.c:1", "program.c:100000", "program.c:x", "99999999", "#9999", "", ":1"]:
             with self.subTest(where):
                 self.fails(2, f"--break: {NO_SUCH_LINE} `{where}`", "--break", where, PROGRAM)
         self.fails(2, "--break-count", "--break-count", "0", "--break", "fib", PROGRAM)

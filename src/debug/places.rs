@@ -5,7 +5,7 @@ use super::breakpoint::{BreakRequest, BreakTarget};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, FuncIndex, Result, WasmOffset};
 use crate::image::{ImageTables, RegionGraph, SiteId};
 use crate::runtime::Module;
-use crate::wasm::calls_of;
+use crate::wasm::{EntityType, calls_of};
 use smallvec::SmallVec;
 
 /// A place of a breakpoint.
@@ -172,9 +172,13 @@ fn calls(module: &Module, func: FuncIndex) -> Result<Vec<(DefinedFuncIndex, Wasm
     if !found.is_empty() {
         return Ok(found);
     }
+    let mut funcs = module.info().imports.iter().filter(|import| matches!(import.ty, EntityType::Func(_)));
+    let (of, name) = funcs.nth(func.index()).map_or(("", ""), |import| (&import.module, &import.name));
     let message = format!(
-        "function {func} is imported, and nothing in the module calls it by its index; set the breakpoint in the \
-         module that defines it"
+        "function {func}, `{}.{}`, is imported, and nothing in the module calls it by its index; set the breakpoint in \
+         the module that defines it",
+        Escaped(of),
+        Escaped(name)
     );
     Err(Error::new(ErrorKind::Argument, message))
 }
