@@ -17,7 +17,7 @@ use super::split::{SplitCodes, patience};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset, filled};
 use crate::code::CodeSlot;
 use crate::image::SiteId;
-use crate::runtime::{Engine, Module, ModuleId, StoreMut};
+use crate::runtime::{Engine, Module, ModuleId, StandingFrame, StoreMut};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -54,14 +54,6 @@ pub(super) enum Asked {
     Nobody,
     /// The host.
     Host(Arc<Ask>),
-}
-
-/// What a breakpoint does that has been come to, if that is plain.
-pub(super) enum Plain {
-    /// It is not.
-    Unknown,
-    Stops(BreakpointId),
-    Passes,
 }
 
 /// A place of a breakpoint.
@@ -531,6 +523,9 @@ impl Breakpoints {
                 });
             }
         }
+        if self.entries.is_empty() {
+            store.set_passing(false);
+        }
         Ok(())
     }
 
@@ -560,6 +555,9 @@ impl Breakpoints {
             }
             (true, false) => self.deactivate(store, &[index])?,
             _ => {}
+        }
+        if options.ignore > 0 || options.condition.is_some() {
+            store.set_passing(true);
         }
         self.entries[index].options = options;
         Ok(())
@@ -618,47 +616,55 @@ impl Breakpoints {
         }
     }
 
-    /// Whether the guest is stopped by the breakpoint at an instruction (see [`Breakpoints::at`]), if it is the only
-    /// one there and is plain: nobody has to be asked about it, and it stays. It is counted as come to. Most are such,
-    /// so that this is all that is done for a hit. Only if that is `wanted` is one counted that passes the guest, or
-    /// the frame looked at.
+    /// The breakpoint at an instruction (see [`Breakpoints::at`]), if it is the only one there.
     #[inline]
-    pub(super) fn hit_plain<'a>(
-        &mut self,
-        from: usize,
-        wanted: bool,
-        reader: impl FnOnce() -> Option<Reader<'a>>,
-    ) -> Plain {
+    fn only(&mut self, from: usize) -> Option<&mut Entry> {
         let (slot, wasm, id) = self.active[from];
         if id.is_own() || self.active.get(from + 1).is_some_and(|next| (next.0, next.1) == (slot, wasm)) {
-            return Plain::Unknown;
+            return None;
         }
-        let Some(index) = self.find(id) else { return Plain::Unknown };
-        let entry = &mut self.entries[index];
-        let options = &mut entry.options;
-        if options.instance.is_some() || options.one_shot || !options.enabled {
-            return Plain::Unknown;
-        }
-        if options.condition.is_some() || options.ignore > 0 {
-            if !wanted {
-                return Plain::Unknown;
-            }
-            match options.condition.as_ref().map(|condition| &condition.0) {
-                None => {}
-                Some(Kind::Callback(_)) => return Plain::Unknown,
-                Some(Kind::Text(text)) => match reader() {
-                    None => return Plain::Unknown,
-                    Some(reader) if !text.holds(&reader) => return Plain::Passes,
-                    Some(_) => {}
-                },
-            }
+        let index = self.find(id)?;
+        Some(&mut self.entries[index])
+    }
+
+    /// The breakpoint at an instruction (see [`Breakpoints::at`]) that stops the guest, if it is the only one there and
+    /// is plain: nothing has to be asked about it, and it stays. It is counted as come to. Most are such, so that this
+    /// is all that is done for a hit.
+    #[inline]
+    pub(super) fn hit_plain(&mut self, from: usize) -> Option<BreakpointId> {
+        let entry = self.only(from)?;
+        let BreakOptions { enabled, ref condition, ignore, one_shot, instance } = entry.options;
+        if !enabled || one_shot || ignore > 0 || condition.is_some() || instance.is_some() {
+            return None;
         }
         entry.hits = entry.hits.saturating_add(1);
-        if options.ignore > 0 {
-            options.ignore -= 1;
-            return Plain::Passes;
+        Some(entry.id)
+    }
+
+    /// Whether the breakpoint at an instruction (see [`Breakpoints::at`]) lets the guest pass, if it is the only one
+    /// there and nobody has to be asked about it. If it does because it is to be ignored, that is counted.
+    #[inline]
+    pub(super) fn passes(&mut self, from: usize, frame: StandingFrame<'_>) -> bool {
+        let Some(entry) = self.only(from) else { return false };
+        let options = &mut entry.options;
+        if options.instance.is_some() || !options.enabled {
+            return false;
         }
-        Plain::Stops(id)
+        match options.condition.as_ref().map(|condition| &condition.0) {
+            None => {}
+            Some(Kind::Callback(_)) => return false,
+            Some(Kind::Text(text)) => {
+                if !text.holds(&Reader::new(frame, None)) {
+                    return true;
+                }
+            }
+        }
+        if options.ignore == 0 {
+            return false;
+        }
+        options.ignore -= 1;
+        entry.hits = entry.hits.saturating_add(1);
+        true
     }
 
     /// Counts breakpoints as come to. Those that are passed this time are taken out; those that are to be removed are

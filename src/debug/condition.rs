@@ -4,8 +4,9 @@
 
 use super::stop::Stop;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Escaped, GlobalIndex, MemoryIndex, Result};
-use crate::runtime::{FrameState, Instance, Module, StopInfo, StoreRef, Val, VirtualFrame};
+use crate::runtime::{Instance, Module, StandingFrame, Val, ValRaw, VirtualFrame};
 use crate::wasm::{IndexType, ValType};
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -210,6 +211,19 @@ impl Value {
         }
     }
 
+    /// A local's, of this type.
+    #[inline]
+    fn of_local((ty, raw): (ValType, ValRaw)) -> Option<Value> {
+        let word = raw.words()[0];
+        match ty {
+            ValType::I32 => Some(Value::Integer(i128::from(word as i32))),
+            ValType::I64 => Some(Value::Integer(i128::from(word as i64))),
+            ValType::F32 => Some(Value::Float(f64::from(f32::from_bits(word as u32)))),
+            ValType::F64 => Some(Value::Float(f64::from_bits(word))),
+            _ => None,
+        }
+    }
+
     fn of(val: Val) -> Option<Value> {
         Some(match val {
             Val::I32(value) => Value::Integer(i128::from(value)),
@@ -223,58 +237,58 @@ impl Value {
 
 /// What a frame has, where the guest stands.
 pub(super) struct Reader<'a> {
-    store: StoreRef<'a>,
-    stop: &'a StopInfo,
-    values: Values<'a>,
-}
-
-/// Where its locals are.
-enum Values<'a> {
-    Inside(&'a VirtualFrame),
-    Frame(FrameState<'a>),
+    frame: StandingFrame<'a>,
+    /// Where its locals are, if the guest is inside the region.
+    inside: Option<&'a VirtualFrame>,
 }
 
 impl<'a> Reader<'a> {
-    /// Of the frame at the stop being told, or of what is known of it `inside` the region.
+    /// Of the frame at a stop, or of what is known of it `inside` the region.
     #[inline]
-    pub(super) fn new(store: StoreRef<'a>, stop: &'a StopInfo, inside: Option<&'a VirtualFrame>) -> Option<Reader<'a>> {
-        let values = match inside {
-            Some(inside) => Values::Inside(inside),
-            None => Values::Frame(store.state_at(stop)?),
-        };
-        Some(Reader { store, stop, values })
+    pub(super) fn new(frame: StandingFrame<'a>, inside: Option<&'a VirtualFrame>) -> Reader<'a> {
+        Reader { frame, inside }
     }
 
     /// The frame's instance.
     pub(super) fn instance(&self) -> Option<Instance> {
-        self.store.instance_at(self.stop)
+        self.frame.instance()
     }
 
-    fn local(&self, index: usize) -> Option<Value> {
-        match &self.values {
-            Values::Frame(frame) => Value::of(frame.local(index)?),
-            Values::Inside(frame) => {
-                let (ty, raw) = frame.local(index)?;
+    #[inline(always)]
+    fn local(&self, index: usize) -> Option<(ValType, ValRaw)> {
+        match self.inside {
+            None => self.frame.local(index),
+            Some(inside) => inside.local(index),
+        }
+    }
+
+    /// What is an integer of 64 bits without computing.
+    #[inline(always)]
+    fn plain(&self, number: &Number) -> Option<i64> {
+        match number {
+            Number::Integer(value) => i64::try_from(*value).ok(),
+            Number::Local(_, index) => {
+                let (ty, raw) = self.local(*index as usize)?;
                 let word = raw.words()[0];
                 match ty {
-                    ValType::I32 => Some(Value::Integer(i128::from(word as i32))),
-                    ValType::I64 => Some(Value::Integer(i128::from(word as i64))),
-                    ValType::F32 => Some(Value::Float(f64::from(f32::from_bits(word as u32)))),
-                    ValType::F64 => Some(Value::Float(f64::from_bits(word))),
+                    ValType::I32 => Some(i64::from(word as i32)),
+                    ValType::I64 => Some(word as i64),
                     _ => None,
                 }
             }
+            _ => None,
         }
     }
 
     fn memory(&self, width: Width, address: i128) -> Option<Value> {
-        let memory = self.instance()?.memory(self.store, MemoryIndex::new(0))?;
-        let address = match memory.ty(self.store).ok()?.index {
+        let store = self.frame.store();
+        let memory = self.instance()?.memory(store, MemoryIndex::new(0))?;
+        let address = match memory.ty(store).ok()?.index {
             IndexType::I64 => address as u64,
             IndexType::I32 => u64::from(address as u32),
         };
         let mut bytes = [0; 8];
-        memory.read(self.store, usize::try_from(address).ok()?, &mut bytes[..width.bytes()]).ok()?;
+        memory.read(store, usize::try_from(address).ok()?, &mut bytes[..width.bytes()]).ok()?;
         Some(width.read(u64::from_le_bytes(bytes)))
     }
 
@@ -282,9 +296,10 @@ impl<'a> Reader<'a> {
         match number {
             Number::Integer(value) => Some(Value::Integer(*value)),
             Number::Float(value) => Some(Value::Float(*value)),
-            Number::Local(_, index) => self.local(*index as usize),
+            Number::Local(_, index) => Value::of_local(self.local(*index as usize)?),
             Number::Global(_, index) => {
-                Value::of(self.instance()?.global(self.store, GlobalIndex::new(*index))?.get(self.store).ok()?)
+                let store = self.frame.store();
+                Value::of(self.instance()?.global(store, GlobalIndex::new(*index))?.get(store).ok()?)
             }
             Number::Memory(_, width, address) => match self.number(address)? {
                 Value::Integer(address) => self.memory(*width, address),
@@ -307,7 +322,14 @@ impl<'a> Reader<'a> {
 
 impl Text {
     /// Whether it holds of a frame. What cannot be read makes it false.
+    #[inline]
     pub(super) fn holds(&self, reader: &Reader<'_>) -> bool {
+        // Most compare a local with a constant.
+        if let Truth::Compare(_, relation, a, b) = &self.root
+            && let (Some(a), Some(b)) = (reader.plain(a), reader.plain(b))
+        {
+            return relation.fits(Some(a.cmp(&b)));
+        }
         reader.truth(&self.root).unwrap_or(false)
     }
 }
@@ -340,7 +362,13 @@ impl Relation {
             (Value::Integer(a), Value::Integer(b)) => Some(a.cmp(&b)),
             (a, b) => a.float().partial_cmp(&b.float()),
         };
-        use std::cmp::Ordering::{Equal, Greater, Less};
+        self.fits(order)
+    }
+
+    /// Whether it holds of two numbers in this order; there is none of what is not a number.
+    #[inline]
+    fn fits(self, order: Option<Ordering>) -> bool {
+        use Ordering::{Equal, Greater, Less};
         match self {
             Relation::Equal => order == Some(Equal),
             Relation::Unequal => order != Some(Equal),

@@ -3,8 +3,7 @@
 //! debugger's state in hand; whoever calls the callback does that with the state put back.
 
 use super::State;
-use super::breakpoint_id::Hits;
-use super::breakpoints::Plain;
+use super::breakpoint_id::{BreakpointId, Hits};
 use super::condition::Reader;
 use super::stepping::Action;
 use super::stop::Reason;
@@ -12,7 +11,9 @@ use super::watchpoint::WatchHit;
 use crate::base::{Result, WasmOffset};
 use crate::code::CodeSlot;
 use crate::image::RerunEnd;
-use crate::runtime::{Answer, AsStore, Looked, Room, StopInfo, StoreMut, Trap, TrapCode, TrapInfo, VirtualFrame};
+use crate::runtime::{
+    Answer, AsStore, Looked, Room, StandingFrame, StopInfo, StoreMut, StoreRef, Trap, TrapCode, TrapInfo, VirtualFrame,
+};
 
 /// The most frames' worth of room kept.
 const MAX_SPARE: usize = 4;
@@ -98,7 +99,7 @@ pub(super) enum Next {
 impl State {
     /// Whether breakpoints alone may stop a guest: no step is under way, nothing is watched, covered or paused.
     #[inline]
-    fn has_breakpoints_alone(&self, store: &StoreMut<'_>) -> bool {
+    fn has_breakpoints_alone(&self, store: StoreRef<'_>) -> bool {
         !self.asking
             && !self.stepping.is_always()
             && self.stepping.is_idle(&self.layers)
@@ -108,24 +109,32 @@ impl State {
             && !store.registry().has_pause_to_end()
     }
 
-    /// The guest has come to a stop point: whether the breakpoint there stops it, if only that is to be looked at.
-    /// Where it passes the guest, that goes on. This and [`State::goes_on`] are a short way through what
-    /// [`State::arrive`] and [`State::answered`] do, for what most stops are.
+    /// The guest has come to a stop point: which breakpoint there stops it, if only that is to be looked at. This and
+    /// [`State::goes_on`] are a short way through what [`State::arrive`] and [`State::answered`] do: most need no more.
     #[inline]
-    pub(super) fn hit_alone(&mut self, store: &StoreMut<'_>, info: &StopInfo) -> Plain {
-        if !self.has_breakpoints_alone(store) {
-            return Plain::Unknown;
+    pub(super) fn hit_alone(&mut self, store: &StoreMut<'_>, info: &StopInfo) -> Option<BreakpointId> {
+        if !self.has_breakpoints_alone(store.as_store()) {
+            return None;
         }
-        let Some(found) = self.breakpoints.at(info.slot, info.wasm) else { return Plain::Unknown };
-        let goes_on = self.breakpoints.inside(info.slot, info.func).is_none() && !store.registry().is_pause_asked();
-        self.breakpoints.hit_plain(found, goes_on, || Reader::new(store.as_store(), info, None))
+        let found = self.breakpoints.at(info.slot, info.wasm)?;
+        self.breakpoints.hit_plain(found)
+    }
+
+    /// The guest has come to a stop point: whether the breakpoint there lets it pass, if only that is to be looked at,
+    /// and nothing up to the next. A shorter way still, for breakpoints that count and those whose condition is false.
+    pub(super) fn passes(&mut self, frame: StandingFrame<'_>) -> bool {
+        let (store, info) = (frame.store(), frame.stop());
+        self.has_breakpoints_alone(store)
+            && !store.registry().is_pause_asked()
+            && self.breakpoints.inside(info.slot, info.func).is_none()
+            && self.breakpoints.at(info.slot, info.wasm).is_some_and(|found| self.breakpoints.passes(found, frame))
     }
 
     /// Such a breakpoint has been told: whether the guest goes on from there, with nothing more to be looked at.
     #[inline]
     pub(super) fn goes_on(&self, store: &StoreMut<'_>, info: &StopInfo, action: &Action) -> bool {
         matches!(action, Action::Continue)
-            && self.has_breakpoints_alone(store)
+            && self.has_breakpoints_alone(store.as_store())
             && !store.has_virtual()
             && self.breakpoints.inside(info.slot, info.func).is_none()
     }
@@ -333,11 +342,15 @@ impl State {
         }
         if let Reason::Breakpoint(hits) = &mut at.reason {
             hits.clear();
-            if let Plain::Stops(id) = self.breakpoints.hit_plain(found, false, || None) {
+            if let Some(id) = self.breakpoints.hit_plain(found) {
                 hits.push(id);
                 return Ok(Due::Yes);
             }
-            if self.breakpoints.reached(found, || Reader::new(store.as_store(), at.info, inside), hits) {
+            if self.breakpoints.reached(
+                found,
+                || Some(Reader::new(store.as_store().standing_at(at.info)?, inside)),
+                hits,
+            ) {
                 return Ok(Due::Ask);
             }
         }

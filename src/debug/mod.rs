@@ -71,11 +71,11 @@ pub use watchpoint::{WatchHit, WatchKind, WatchTarget, Watchpoint, WatchpointId}
 
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::{
-    Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Module, Room, Side, StopInfo, StoreId, StoreMut,
-    Told, Trap, TrapInfo,
+    Answer, AsStore, AsStoreMut, Event, EventSink, ExceptionInfo, Module, Room, Side, StandingFrame, StopInfo, StoreId,
+    StoreMut, Told, Trap, TrapInfo,
 };
 use breakpoint_id::Hits;
-use breakpoints::{Asked, Breakpoints, Plain};
+use breakpoints::{Asked, Breakpoints};
 use callers::Callers;
 use course::{Next, Place};
 use coverage::Marks;
@@ -300,6 +300,10 @@ impl EventSink for Core {
     fn on_side(&self, state: &mut State, side: &mut Side<'_>) -> Result<()> {
         state.marks.reach_side(side)
     }
+
+    fn passes(&self, state: &mut State, frame: StandingFrame<'_>) -> bool {
+        state.passes(frame)
+    }
 }
 
 impl Core {
@@ -314,20 +318,15 @@ impl Core {
     ///
     /// `accessed`: the guest is inside the region behind that, at an access of what is watched.
     fn stop(&self, told: &mut Told<'_, State>, info: &StopInfo, accessed: bool) -> Result<Answer> {
-        let alone = if accessed { Plain::Unknown } else { told.with(|state, store| Ok(state.hit_alone(store, info)))? };
-        match alone {
-            Plain::Unknown => {}
-            Plain::Passes => return Ok(Answer::GoOn),
-            Plain::Stops(id) => {
-                let reason = Reason::Breakpoint(Hits::from_slice(&[id]));
-                let mut action = self.call_back(told, &reason, None);
-                if told.with(|state, store| Ok(state.goes_on(store, info, &action)))? {
-                    return Ok(Answer::GoOn);
-                }
-                let mut at = Place::told(info, reason);
-                let next = told.with(|state, store| state.answered(store, &mut at, &mut action))?;
-                return self.follow(told, &mut at, next);
+        if !accessed && let Some(id) = told.with(|state, store| Ok(state.hit_alone(store, info)))? {
+            let reason = Reason::Breakpoint(Hits::from_slice(&[id]));
+            let mut action = self.call_back(told, &reason, None);
+            if told.with(|state, store| Ok(state.goes_on(store, info, &action)))? {
+                return Ok(Answer::GoOn);
             }
+            let mut at = Place::told(info, reason);
+            let next = told.with(|state, store| state.answered(store, &mut at, &mut action))?;
+            return self.follow(told, &mut at, next);
         }
         let mut at = Place::new(info);
         let next = told.with(|state, store| match accessed {

@@ -56,8 +56,8 @@ pub use objects::values::Val;
 pub use objects::watched::WATCHED_PAGE;
 pub use store::collect::{Collected, StoreUsage};
 pub use store::events::{
-    Answer, Catcher, Event, EventSink, ExceptionInfo, Grown, HostCalled, Replacement, Side, StopInfo, Told, Touched,
-    TrapInfo,
+    Answer, Catcher, Event, EventSink, ExceptionInfo, Grown, HostCalled, Replacement, Side, StandingFrame, StopInfo,
+    Told, Touched, TrapInfo,
 };
 pub use store::inner::StoreLimits;
 pub use store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut, StorePtr, StoreRef};

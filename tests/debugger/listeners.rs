@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use stepwell::debug::{Action, Debugger, Stop};
+use stepwell::debug::{Action, Condition, Debugger, Stop};
 use stepwell::internals::code::StepScope;
 use stepwell::*;
 
@@ -322,4 +322,34 @@ fn others_listen_beside_a_debugger() {
     debugger.detach(&mut world.store).unwrap();
     assert_eq!(world.count(&sink), None);
     assert_eq!(debugger.breakpoints(&world.store).err().unwrap().kind(), ErrorKind::State);
+}
+
+#[test]
+fn others_are_told_of_a_stop_that_a_breakpoint_lets_pass() {
+    let mut world = World::new();
+    let debugger = Debugger::attach(&mut world.store, |_| panic!("the guest passes")).unwrap();
+    let module = world.instance.module(&world.store).unwrap().clone();
+    let placed = debugger.break_at_name(&mut world.store, &module, "f").unwrap();
+    let set = |world: &mut World, text: Option<&str>, ignore| {
+        let condition = text.map(|text| Condition::text(text).unwrap());
+        let change = |options: &mut stepwell::debug::BreakOptions| {
+            (options.condition, options.ignore) = (condition, ignore);
+        };
+        debugger.change_breakpoint(&mut world.store, placed.id, change).unwrap();
+    };
+    let hits = |world: &World| debugger.breakpoint(&world.store, placed.id).unwrap().unwrap().hits;
+    let b = world.quiet("b");
+    for told in [0, 1, 0] {
+        set(&mut world, Some("local(0) == 2"), 0);
+        assert_eq!(world.call("f").unwrap(), 2);
+        assert_eq!(world.log().len(), told);
+        let before = hits(&world);
+        set(&mut world, None, 5);
+        assert_eq!(world.call("f").unwrap(), 2);
+        assert_eq!((world.log().len(), hits(&world)), (told, before + 1));
+        match told {
+            0 => world.store.add_listener(b.clone(), 0).unwrap(),
+            _ => world.store.remove_listener(&*b).unwrap(),
+        }
+    }
 }

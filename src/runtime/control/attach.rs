@@ -188,6 +188,7 @@ impl StoreInner {
         drop(edit);
         self.registry.forget_pauser();
         (self.values_watched, self.calls_told, self.callers_changed, self.watched) = (false, false, false, false);
+        self.passing = false;
         self.changed = Vec::new();
         self.memory_watch = None;
         self.attachment = None;

@@ -8,9 +8,9 @@ use crate::abi::ValRaw;
 use crate::base::{Family, ValType};
 use crate::image::{Slot, Tier};
 use crate::runtime::control::frames::{self, RawFrame};
-use crate::runtime::control::slot::read_slot;
 use crate::runtime::objects::heap::Marking;
 use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::slots::read_slot;
 use std::ops::ControlFlow;
 
 /// Gives back what guests have made and nobody can reach any more.

@@ -1,23 +1,22 @@
 //! Walking the Wasm frames of a store by their frame pointers, over all its nested runs on this thread.
 
-use crate::abi::{Activation, VMContext, ValRaw};
+use crate::abi::{Activation, ValRaw};
 use crate::base::{DefinedFuncIndex, FuncIndex, Pc, TextOffset, ValType, WasmOffset};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, Locals, Place, ShapeId, Slot, Tier};
 use crate::isa;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::frames;
-use crate::runtime::control::slot::read_slot;
 use crate::runtime::objects::handles::Instance;
-use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::owned::EventId;
 use crate::runtime::objects::values::Val;
-use crate::runtime::store::events::{EventRecord, PcKind, StopInfo};
+use crate::runtime::store::events::{EventRecord, PcKind};
 use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::slots::{instance_in, read_slot};
 use crate::runtime::store::views::StoreRef;
 use crate::runtime::store::virtual_frame::VirtualFrame;
 use std::ops::ControlFlow;
-use std::ptr::{NonNull, null};
+use std::ptr::null;
 
 /// A live Wasm frame.
 #[derive(Clone, Copy)]
@@ -71,7 +70,7 @@ impl RawFrame<'_> {
         let tables = self.store.registry.get(self.slot)?.engine.tables();
         if let (Some(Place::Frame(offset)), true) = (tables.function(func)?.vmctx, self.set_up) {
             // SAFETY: debug code keeps its vmctx in its frame, and this one is set up.
-            return unsafe { instance_in(self.store, self.fp, offset) };
+            return unsafe { instance_in(self.store.id, self.fp, offset) };
         }
         let mut of_module = self.store.instances.iter().filter(|instance| {
             // SAFETY: instances live as long as the store.
@@ -97,20 +96,6 @@ impl RawFrame<'_> {
         // wherever the guest is left; other code has no such slots.
         Some((slot.ty, ValRaw::from_words(unsafe { read_slot(self.fp, slot) })))
     }
-}
-
-/// The instance of a frame that keeps its vmctx so many bytes from its frame pointer.
-///
-/// # Safety
-/// The frame at `fp` is live, is set up, and is of debug code that keeps it there.
-#[inline]
-unsafe fn instance_in(store: &StoreInner, fp: usize, offset: i32) -> Option<Instance> {
-    // SAFETY: the caller's promise.
-    let data = unsafe {
-        let vmctx = *(fp.wrapping_add_signed(offset as isize) as *const *const VMContext);
-        (*vmctx).instance.cast::<InstanceData>()
-    };
-    Some(Instance::from_parts(store.id, NonNull::new(data)?))
 }
 
 /// Where a walk begins: at the frame by which the guest was left.
@@ -525,32 +510,10 @@ impl<'a> StoreRef<'a> {
             fp: stop.fp,
             shape: shown.is_none().then_some(stop.shape),
             // SAFETY: a frame at a stop is set up, and is of debug code, which keeps its vmctx there.
-            instance: unsafe { instance_in(store, stop.fp, offset) },
+            instance: unsafe { instance_in(store.id, stop.fp, offset) },
             production: false,
             called_through_host: false,
         })
-    }
-
-    /// The locals and operands of the frame that stands at a stop, as its slots have them, whatever has been said of
-    /// it; [`None`] where that is not the stop being told.
-    #[inline]
-    pub fn state_at(self, stop: &StopInfo) -> Option<FrameState<'a>> {
-        let store = self.inner();
-        // The slots can be read as long as the record stands.
-        store.newest_event().filter(|record| std::ptr::eq(record.stop, stop))?;
-        let tables = store.registry.get(stop.slot)?.engine.tables();
-        let (locals, operands) = (tables.declared_locals_of(stop.func), stop.shape);
-        Some(FrameState { store, values: FrameValues::Slots { fp: stop.fp, tables, locals, operands } })
-    }
-
-    /// The instance of the frame that stands at a stop; [`None`] where that is not the stop being told.
-    pub fn instance_at(self, stop: &StopInfo) -> Option<Instance> {
-        let store = self.inner();
-        store.newest_event().filter(|record| std::ptr::eq(record.stop, stop))?;
-        let place = store.registry.get(stop.slot)?.engine.tables().function(stop.func)?.vmctx;
-        let Some(Place::Frame(offset)) = place else { return None };
-        // SAFETY: a frame at a stop is set up, and is of debug code, which keeps its vmctx there.
-        unsafe { instance_in(store, stop.fp, offset) }
     }
 
     #[cold]

@@ -1,27 +1,8 @@
 //! Reading what is in the slots of a frame, where its image's tables say that they are.
 
 use crate::base::DefinedFuncIndex;
-use crate::image::{ImageTables, Place, ShapeId, Slot};
-
-/// What a slot of a frame holds: its words, of which a narrow value has one.
-///
-/// # Safety
-/// The frame at `fp` is live, and its tables place the slot in it.
-#[inline(always)]
-pub(in crate::runtime) unsafe fn read_slot(fp: usize, slot: Slot) -> [u64; 2] {
-    let (low, high) = match slot.place {
-        Place::Frame(offset) => {
-            let at = fp.wrapping_add_signed(offset as isize) as *const u64;
-            // SAFETY: the caller's promise; slots are whole words, one or two.
-            unsafe { (at.read_unaligned(), if slot.ty.is_wide() { at.add(1).read_unaligned() } else { 0 }) }
-        }
-        Place::Constant(value) => {
-            let extended = i64::from(value);
-            (extended as u64, if slot.ty.is_wide() { (extended >> 63) as u64 } else { 0 })
-        }
-    };
-    [if slot.ty.width() == 4 { low & 0xffff_ffff } else { low }, high]
-}
+use crate::image::{ImageTables, ShapeId, Slot};
+use crate::runtime::store::slots::read_slot;
 
 /// The state of a frame of `func` into `words`, as buffers of state have it: the locals, then the operands of a stack
 /// of this shape, bottom first.
@@ -77,7 +58,7 @@ pub(in crate::runtime) unsafe fn read_state(
 mod tests {
     use super::*;
     use crate::base::{SlotLayout, TextOffset, ValType, WasmOffset};
-    use crate::image::{FunctionEntry, Packed, Point, Shape, Shapes, Tier};
+    use crate::image::{FunctionEntry, Packed, Place, Point, Shape, Shapes, Tier};
     use crate::isa::SavedRegisters;
 
     const FUNC: DefinedFuncIndex = DefinedFuncIndex::new(0);

@@ -6,7 +6,9 @@ use crate::code::broken;
 use crate::image::{FunctionEntry, ImageTables, ShapeId, SiteId};
 use crate::isa::{self, ResumeJump, SITE_BYTES, StopContext};
 use crate::runtime::control::{call, resume, tell};
-use crate::runtime::store::events::{Answer, Event, EventRecord, KnownSite, PcKind, RECENT, StopInfo, StopTarget};
+use crate::runtime::store::events::{
+    Answer, Event, EventRecord, KnownSite, PcKind, RECENT, StandingFrame, StopInfo, StopTarget,
+};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::watch;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,10 +72,36 @@ unsafe fn stop(target: *mut StopTarget, pc: usize, fp: usize) -> AfterStop {
             regions: tables.regions,
         };
         (*target).last = index;
+        let store = (*target).store;
         if info.shape == ShapeId::SIDE {
-            return tell_side((*target).store, &info);
+            return tell_side(store, &info);
         }
-        tell_stop((*target).store, &info, &Event::Stop(&info))
+        if (*store.as_ptr()).passing {
+            match catch_unwind(AssertUnwindSafe(|| passes(store, &info, tables))) {
+                Ok(false) => {}
+                Ok(true) => return AfterStop::Native,
+                Err(payload) => {
+                    call::leave_with_panic(store, payload);
+                    return AfterStop::Leave;
+                }
+            }
+        }
+        tell_stop(store, &info, &Event::Stop(&info))
+    }
+}
+
+/// Whether who listens lets a guest pass. Nothing is to be done for that: no event is made of the stop.
+///
+/// # Safety
+/// The store is alive, its guest stands there on this thread, in code with these tables, and no reference to the
+/// store's inside is held.
+#[inline]
+unsafe fn passes(store: NonNull<StoreInner>, info: &StopInfo, tables: &ImageTables) -> bool {
+    // SAFETY: the caller's promise. Who is asked has the store for reading alone, so he stays as long as he is asked.
+    unsafe {
+        let inner = &*store.as_ptr();
+        let alone = inner.attachment.as_ref().filter(|_| !inner.watched).and_then(|here| here.listeners.alone());
+        alone.is_some_and(|listener| listener.passes(StandingFrame::new(inner.view(), info, tables)))
     }
 }
 

@@ -5,8 +5,9 @@
 //!
 //! A stop at a site, with a debugger listening that has a breakpoint three instructions further on, inside the region:
 //!
-//! 1. The armed site calls the stop stub; `control/stop.rs` makes a [`StopInfo`] of the address that it came from, and
-//!    an `EventRecord` on its stack, which says for as long as the event is told where the guest stands. The records of
+//! 1. The armed site calls the stop stub; `control/stop.rs` makes a [`StopInfo`] of the address that it came from.
+//!    Where a breakpoint only counts, or its condition is false, [`EventSink::passes`] ends it here. Else there is an
+//!    `EventRecord` on its stack, which says for as long as the event is told where the guest stands. The records of
 //!    events that nest are linked.
 //! 2. `control/tell.rs` calls each listener's [`EventSink::on_event`], the first to come first, with the store and the
 //!    listener's own state in a [`Told`].
@@ -22,16 +23,17 @@
 //! 6. Where rerun can go no further the debugger gives an [`Answer`]: go on from where the guest stands, or in resume
 //!    code. The record is taken back, and the guest goes on.
 
-use crate::abi::{Activation, ResumeState, TrapCode};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result, TagIndex, WasmOffset};
+use crate::abi::{Activation, ResumeState, TrapCode, ValRaw};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result, TagIndex, ValType, WasmOffset};
 use crate::code::{CodeRegistry, CodeSlot, PatchEdit, TextBase};
-use crate::image::{Cursor, ImageTables, Point, ShapeId, Site, SiteId};
+use crate::image::{Cursor, ImageTables, Place, Point, ShapeId, Site, SiteId};
 use crate::isa::{ResumeJump, StopContext};
 use crate::runtime::compiled::module::{ModuleId, StackRatio};
 use crate::runtime::objects::handles::{ExnRef, Func, Instance, Memory};
 use crate::runtime::objects::owned::{EventId, Owned};
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::slots::{instance_in, read_slot};
 use crate::runtime::store::views::{AsStore, AsStoreMut, StoreMut, StoreRef};
 use crate::runtime::store::virtual_frame::VirtualFrame;
 use crate::sys::floats::HostFloats;
@@ -124,6 +126,13 @@ pub trait EventSink: Send + Sync + 'static {
     /// What the sink likes: the guest's call ends with it.
     fn on_side(&self, _state: &mut Self::State, _side: &mut Side<'_>) -> Result<()> {
         Ok(())
+    }
+
+    /// Whether a guest that has come to a stop is let pass, with nothing told. It is asked before an event is made of
+    /// the stop, while [that is wished for](StoreMut::set_passing) and nobody else listens; otherwise, and if it says
+    /// no, [`EventSink::on_event`] is told.
+    fn passes(&self, _state: &mut Self::State, _frame: StandingFrame<'_>) -> bool {
+        false
     }
 }
 
@@ -251,6 +260,8 @@ pub(in crate::runtime) trait Listens: Any {
     fn tell(&self, store: StoreMut<'_>, event: &Event<'_>) -> Result<Answer>;
     /// Tells it of a side.
     fn tell_side(&self, side: &mut Side<'_>) -> Result<()>;
+    /// Asks it whether a guest is let pass.
+    fn passes(&self, frame: StandingFrame<'_>) -> bool;
 }
 
 impl<S: EventSink> Listens for Listener<S> {
@@ -261,6 +272,10 @@ impl<S: EventSink> Listens for Listener<S> {
 
     fn tell_side(&self, side: &mut Side<'_>) -> Result<()> {
         with_state(&self.state, |state| self.sink.on_side(state, side))
+    }
+
+    fn passes(&self, frame: StandingFrame<'_>) -> bool {
+        with_state(&self.state, |state| Ok(self.sink.passes(state, frame))).unwrap_or(false)
     }
 }
 
@@ -289,6 +304,15 @@ impl Listeners {
     #[inline]
     pub(in crate::runtime) fn behind(&self, number: u64) -> Option<&(u64, Rc<dyn Listens>)> {
         self.list.iter().find(|listener| listener.0 > number)
+    }
+
+    /// The only one.
+    #[inline]
+    pub(in crate::runtime) fn alone(&self) -> Option<&dyn Listens> {
+        match &self.list[..] {
+            [(_, listener)] => Some(&**listener),
+            _ => None,
+        }
     }
 
     /// Who listens through this sink.
@@ -322,6 +346,11 @@ impl StoreMut<'_> {
         let inner = self.inner();
         inner.calls_told = told;
         inner.say_watched();
+    }
+
+    /// Says whether who listens is asked at each stop whether the guest [passes](EventSink::passes).
+    pub fn set_passing(&mut self, passing: bool) {
+        self.inner().passing = passing;
     }
 
     /// Takes the state of a listener out of the store for `work`, and puts it back; [`None`] where the sink does not
@@ -373,6 +402,64 @@ pub struct StopInfo {
     pub fp: usize,
     /// Whether the code has regions: instructions with no stop point before them.
     pub regions: bool,
+}
+
+/// The frame that stands at a stop, as its slots have it, whatever has been said of it. It is live for `'a`.
+#[derive(Clone, Copy)]
+pub struct StandingFrame<'a> {
+    store: StoreRef<'a>,
+    stop: &'a StopInfo,
+    /// Those of its code.
+    tables: &'a ImageTables,
+}
+
+impl<'a> StandingFrame<'a> {
+    /// # Safety
+    /// The frame of the store stands there for `'a`, in code with these tables.
+    #[inline]
+    pub(in crate::runtime) unsafe fn new(store: StoreRef<'a>, stop: &'a StopInfo, tables: &'a ImageTables) -> Self {
+        StandingFrame { store, stop, tables }
+    }
+
+    /// The store.
+    #[inline]
+    pub fn store(&self) -> StoreRef<'a> {
+        self.store
+    }
+
+    /// The stop.
+    #[inline]
+    pub fn stop(&self) -> &'a StopInfo {
+        self.stop
+    }
+
+    /// A local's type and value.
+    #[inline(always)]
+    pub fn local(&self, index: usize) -> Option<(ValType, ValRaw)> {
+        let slot = self.tables.declared_locals_of(self.stop.func).get(index)?;
+        // SAFETY: the frame is live, it belongs to debug code whose tables place the slot inside it, and debug code
+        // keeps the slot written at every place a frame is read at.
+        Some((slot.ty, ValRaw::from_words(unsafe { read_slot(self.stop.fp, slot) })))
+    }
+
+    /// Its instance.
+    pub fn instance(&self) -> Option<Instance> {
+        let Some(Place::Frame(offset)) = self.tables.function(self.stop.func)?.vmctx else { return None };
+        // SAFETY: a frame at a stop is set up, and is of debug code, which keeps its vmctx there.
+        unsafe { instance_in(self.store.id(), self.stop.fp, offset) }
+    }
+}
+
+impl<'a> StoreRef<'a> {
+    /// The frame that stands at a stop; [`None`] where that is not the stop being told.
+    #[inline]
+    pub fn standing_at(self, stop: &'a StopInfo) -> Option<StandingFrame<'a>> {
+        let store = self.inner();
+        // The slots can be read as long as the record stands.
+        store.newest_event().filter(|record| std::ptr::eq(record.stop, stop))?;
+        let tables = store.registry.get(stop.slot)?.engine.tables();
+        Some(StandingFrame { store: self, stop, tables })
+    }
 }
 
 /// What an instruction is about to access at once.

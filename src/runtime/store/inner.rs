@@ -79,6 +79,8 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) attachers: Attachers,
     /// Whether they watch something that the host may change.
     pub(in crate::runtime) values_watched: bool,
+    /// Whether who listens is asked at a stop if the guest passes.
+    pub(in crate::runtime) passing: bool,
     /// Whether they are told of calls of host functions.
     pub(in crate::runtime) calls_told: bool,
     /// Whether frames that wait were changed, and those who listen have not seen the end of it.

@@ -6,6 +6,7 @@ pub(in crate::runtime) mod events;
 pub(in crate::runtime) mod inner;
 pub(in crate::runtime) mod modules;
 pub(in crate::runtime) mod objects;
+pub(in crate::runtime) mod slots;
 pub(in crate::runtime) mod views;
 pub(in crate::runtime) mod virtual_frame;
 pub(in crate::runtime) mod watch;

@@ -53,6 +53,7 @@ impl Store {
             watched: false,
             attachers: Attachers::default(),
             values_watched: false,
+            passing: false,
             calls_told: false,
             callers_changed: false,
             changed: Vec::new(),
