@@ -653,11 +653,8 @@ impl Breakpoints {
         match options.condition.as_ref().map(|condition| &condition.0) {
             None => {}
             Some(Kind::Callback(_)) => return false,
-            Some(Kind::Text(text)) => {
-                if !text.holds(&Reader::new(frame, None)) {
-                    return true;
-                }
-            }
+            Some(Kind::Text(text)) if !text.holds(&Reader::new(frame, None)) => return true,
+            Some(Kind::Text(_)) => {}
         }
         if options.ignore == 0 {
             return false;
