@@ -294,10 +294,29 @@ def _annotated(annotation: Any, what: str) -> str:
         "float (an f64), Func, ExternRef, ExnRef, AnyRef, StructRef, ArrayRef, I31Ref")
 
 
-class FuncType(_FuncType):
-    """A function's type: the value types of its parameters and results."""
+class _Told:
+    """What a type has that C has told: which one it is of those that look alike. Elsewhere it is but what it looks like."""
 
-    __slots__ = ()
+    _ptr: Any = None
+
+    def __reduce_ex__(self, _: Any) -> Any:
+        return type(self), tuple(self)  # type: ignore[call-overload]
+
+    def __copy__(self: T) -> T:
+        return self
+
+    def __deepcopy__(self: T, _: Any) -> T:
+        return self
+
+    def __del__(self, _ending: List[int] = _ending) -> None:
+        if self._ptr is not None and not _ending:
+            ptr, self._ptr = self._ptr, None
+            self._free(ptr)  # type: ignore[attr-defined]
+
+
+class FuncType(_Told, _FuncType):
+    """A function's type: the value types of its parameters and results. What a module's imports and a function tell is in
+    addition exactly that type, which matters where types stand in recursion groups: make host functions with it."""
 
     def __new__(cls, params: Sequence[str] = (), results: Sequence[str] = ()) -> FuncType:
         if isinstance(params, str) or isinstance(results, str):
@@ -334,6 +353,8 @@ class FuncType(_FuncType):
         return cls(params, [_annotated(one, f"the result of {name}") for one in several if one != ()])
 
     def _to_c(self) -> Any:
+        if self._ptr is not None:
+            return not_null(c.wasm_functype_copy(self._ptr), "FuncType")
         return not_null(c.wasm_functype_new(byref(_valtypes(self.params)), byref(_valtypes(self.results))), "FuncType")
 
     _free = c.wasm_functype_delete
@@ -384,12 +405,13 @@ class _TagType(NamedTuple):
     params: Tuple[str, ...]
 
 
-class TagType(_TagType):
-    """A tag's type: the types of the values that its exceptions carry."""
-
-    __slots__ = ()
+class TagType(_Told, _TagType):
+    """A tag's type: the types of the values that its exceptions carry. What a module's imports and a tag tell is in addition
+    exactly that type, as with `FuncType`."""
 
     def _to_c(self) -> Any:
+        if self._ptr is not None:
+            return not_null(c.wasm_tagtype_copy(self._ptr), "TagType")
         return not_null(c.wasm_tagtype_new(FuncType(self.params)._to_c()), "TagType")
 
     _free = c.wasm_tagtype_delete
@@ -471,7 +493,9 @@ def _limits_from(ptr: Any, min: Callable[..., Any], max: Callable[..., Any]) -> 
 
 
 def functype_from(ptr: Any) -> FuncType:
-    return FuncType(_names(c.wasm_functype_params(ptr)), _names(c.wasm_functype_results(ptr)))
+    made = FuncType(_names(c.wasm_functype_params(ptr)), _names(c.wasm_functype_results(ptr)))
+    made._ptr = not_null(c.wasm_functype_copy(ptr), "wasm_functype_copy")
+    return made
 
 
 def globaltype_from(ptr: Any) -> GlobalType:
@@ -492,7 +516,9 @@ def tabletype_from(ptr: Any) -> TableType:
 
 
 def tagtype_from(ptr: Any) -> TagType:
-    return TagType(_names(c.wasm_functype_params(c.wasm_tagtype_functype(ptr))))
+    made = TagType(_names(c.wasm_functype_params(c.wasm_tagtype_functype(ptr))))
+    made._ptr = not_null(c.wasm_tagtype_copy(ptr), "wasm_tagtype_copy")
+    return made
 
 
 def externtype_from(ptr: Any) -> AnyType:

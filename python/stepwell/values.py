@@ -148,7 +148,9 @@ def host_function(
         store: Optional[Store], function: Callable[..., Any],
         type: Optional[Tuple[Sequence[str], Sequence[str]]]) -> _calls.HostFunction:
     """A Python function as guests call it, of this type or of the one that its annotations say."""
-    known = FuncType.of(function) if type is None else FuncType(*type)
+    if type is None:
+        type = FuncType.of(function)
+    known = type if isinstance(type, FuncType) else FuncType(*type)
     return _calls.HostFunction(store, known, function, _values, wants_caller(function))
 
 

@@ -36,7 +36,7 @@ pub unsafe extern "C" fn wasm_functype_new(
         let (params, results) = unsafe { (Owned::take(params, "params"), Owned::take(results, "results")) };
         check_types(&params, "params")?;
         check_types(&results, "results")?;
-        Ok(Own::new(TypeObject::Func { params, results }))
+        Ok(Own::new(TypeObject::Func { params, results, known: None }))
     })
 }
 
@@ -109,6 +109,6 @@ pub unsafe extern "C" fn stepwell_valtype_functype(ty: *const wasm_valtype_t) ->
     or_null("stepwell_valtype_functype", || {
         // SAFETY: C passes a live type or NULL.
         let func = unsafe { borrow(ty, "ty") }?.func_type();
-        Ok(func.map_or(Own::null(), |func| Own::new(TypeObject::from_func(func))))
+        Ok(func.map_or(Own::null(), |func| Own::new(TypeObject::from_func(&func))))
     })
 }

@@ -31,6 +31,8 @@ pub(super) enum TypeObject {
         params: Owned<wasm_valtype_vec_t>,
         /// The results.
         results: Owned<wasm_valtype_vec_t>,
+        /// The type as the engine has it, if that is where it comes from.
+        known: Option<FuncType>,
     },
     /// A global's.
     Global {
@@ -73,14 +75,19 @@ impl TypeObject {
     pub(super) fn from_func(ty: &FuncType) -> Self {
         let list =
             |types: &[ValType]| Owned::of(types.iter().map(|ty| Own::<wasm_valtype_t>::new((*ty).into()).into_raw()));
-        TypeObject::Func { params: list(&ty.params), results: list(&ty.results) }
+        TypeObject::Func {
+            params: list(&ty.params),
+            results: list(&ty.results),
+            known: ty.defined().map(|_| ty.clone()),
+        }
     }
 
     /// The type as the engine has it.
     pub(super) fn to_rust(&self) -> ExternType {
         match self {
-            TypeObject::Func { params, results } => {
-                ExternType::Func(FuncType { params: types_of(params), results: types_of(results) })
+            TypeObject::Func { known: Some(ty), .. } => ExternType::Func(ty.clone()),
+            TypeObject::Func { params, results, known: None } => {
+                ExternType::Func(FuncType::new(types_of(params), types_of(results)))
             }
             TypeObject::Global { content, mutable } => {
                 ExternType::Global(GlobalType { content: content.ty, mutable: *mutable })
@@ -117,9 +124,9 @@ impl TypeObject {
 }
 
 /// The types in a vector that [`check_types`] passed.
-fn types_of(types: &Owned<wasm_valtype_vec_t>) -> Box<[ValType]> {
+fn types_of(types: &Owned<wasm_valtype_vec_t>) -> impl Iterator<Item = ValType> {
     // SAFETY: the elements are live, and none is NULL.
-    types.elements().iter().map(|ty| unsafe { (*ty.cast::<ValTypeObject>()).ty }).collect()
+    types.elements().iter().map(|ty| unsafe { (*ty.cast::<ValTypeObject>()).ty })
 }
 
 /// Refuses a vector with NULL among its types.

@@ -23,8 +23,8 @@ pub(super) struct ValTypeObject {
 
 impl ValTypeObject {
     /// The type of the functions that are referred to, if that is one.
-    pub(super) fn func_type(&self) -> Option<&FuncType> {
-        self.defined.as_ref()?.as_func()
+    pub(super) fn func_type(&self) -> Option<FuncType> {
+        FuncType::of_defined(self.defined.as_ref()?)
     }
 }
 

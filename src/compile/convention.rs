@@ -53,7 +53,7 @@ mod tests {
 
     /// Where the area is, from the frame pointer of a function without tail calls.
     fn area(params: &[ValType], results: &[ValType]) -> Option<u32> {
-        let ty = FuncType { params: params.into(), results: results.into() };
+        let ty = FuncType::new(params.iter().copied(), results.iter().copied());
         has_result_area(&ty).then(|| FRAME_HEAD + stack_arguments(&ty))
     }
 

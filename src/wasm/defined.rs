@@ -147,12 +147,15 @@ impl DefinedType {
         Ok(places.map(move |place| DefinedType { group: group.clone(), place }))
     }
 
-    /// The type of functions that the host defines, and of a module's that stand alone and have nothing above or below
-    /// them.
+    /// The type of functions that the host defines: the one that the type [is](FuncType::defined), if a module has told
+    /// it; else one that stands alone and has nothing above or below it.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] where it names a type that is gone; [`ErrorKind::Limit`] when there are no numbers left.
     pub fn func(ty: &FuncType) -> Result<DefinedType> {
+        if let Some(defined) = ty.defined() {
+            return Ok(defined.clone());
+        }
         let definition = Definition { composite: Composite::Func(ty.clone()), is_final: true, supertype: None };
         Ok(DefinedType { group: Group::of([definition].into())?, place: 0 })
     }

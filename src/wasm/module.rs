@@ -184,14 +184,13 @@ impl ModuleInfo {
 
     /// The type of an import or export, on its own.
     pub fn extern_type(&self, ty: EntityType) -> ExternType {
+        let func = |index: TypeIndex| FuncType::of_defined(&self.types[index.index()]).unwrap_or_default();
         match ty {
-            EntityType::Func(index) => {
-                ExternType::Func(self.types[index.index()].as_func().cloned().unwrap_or_default())
-            }
+            EntityType::Func(index) => ExternType::Func(func(index)),
             EntityType::Table(ty) => ExternType::Table(ty),
             EntityType::Memory(ty) => ExternType::Memory(ty),
             EntityType::Global(ty) => ExternType::Global(ty),
-            EntityType::Tag(index) => ExternType::Tag(self.types[index.index()].as_func().cloned().unwrap_or_default()),
+            EntityType::Tag(index) => ExternType::Tag(func(index)),
         }
     }
 

@@ -191,9 +191,7 @@ fn define(module: &mut ModuleInfo, group: wasmparser::RecGroup, at: u64) -> Resu
                 Ok::<_, Error>(FieldType { storage, mutable: field.mutable })
             };
             let composite = match &ty.composite_type.inner {
-                Inner::Func(func) => {
-                    Composite::Func(FuncType { params: list(func.params())?, results: list(func.results())? })
-                }
+                Inner::Func(func) => Composite::Func(FuncType::new(list(func.params())?, list(func.results())?)),
                 Inner::Struct(ty) => {
                     Composite::Struct(StructType { fields: ty.fields.iter().map(field).collect::<Result<_>>()? })
                 }

@@ -1,24 +1,65 @@
 //! The types of WebAssembly (specification section 2.3), as the rooms above use them.
 
+use super::defined::DefinedType;
 use crate::base::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex, TypeIndex};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
 pub use crate::base::{HeapType, RefType, ValType};
 
-/// A function's type.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+/// A function's type. Two are equal where they take and return the same.
+#[derive(Clone, Default)]
 pub struct FuncType {
     /// The parameters.
     pub params: Box<[ValType]>,
     /// The results.
     pub results: Box<[ValType]>,
+    defined: Option<DefinedType>,
 }
 
 impl FuncType {
     /// The type `params -> results`.
     pub fn new(params: impl IntoIterator<Item = ValType>, results: impl IntoIterator<Item = ValType>) -> Self {
-        FuncType { params: params.into_iter().collect(), results: results.into_iter().collect() }
+        FuncType { params: params.into_iter().collect(), results: results.into_iter().collect(), defined: None }
+    }
+
+    /// Which one it is of those that look alike to who calls, if a module or a store has told the type: in a recursion
+    /// group, or with types above it, types differ that take and return the same. Host functions and tags are of
+    /// exactly that type, so that they fit where a module imports it. A type that was made anew stands alone, and is
+    /// final.
+    pub fn defined(&self) -> Option<&DefinedType> {
+        self.defined.as_ref()
+    }
+
+    /// The function type that this defines, if it is one.
+    pub(crate) fn of_defined(defined: &DefinedType) -> Option<FuncType> {
+        Some(FuncType { defined: Some(defined.clone()), ..defined.as_func()?.clone() })
+    }
+
+    /// What it takes and returns.
+    fn parts(&self) -> (&[ValType], &[ValType]) {
+        (&self.params, &self.results)
+    }
+}
+
+impl PartialEq for FuncType {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for FuncType {}
+
+impl Hash for FuncType {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
+    }
+}
+
+impl fmt::Debug for FuncType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FuncType").field("params", &self.params).field("results", &self.results).finish()
     }
 }
 

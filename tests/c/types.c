@@ -362,6 +362,68 @@ static void vectors(void) {
   wasm_name_delete(&bytes);
 }
 
+/* Returns its parameter and 10 more. */
+static wasm_trap_t *add_ten(const wasm_val_vec_t *args, wasm_val_vec_t *results) {
+  results->data[0] = (wasm_val_t)WASM_I32_VAL(args->data[0].of.i32 + 10);
+  return NULL;
+}
+
+/* Types in recursion groups: what a module tells of its imports makes what fits there, and what looks alike does not. */
+static void grouped(void) {
+  wasm_engine_t *engine = wasm_engine_new();
+  wasm_store_t *store = wasm_store_new(engine);
+  wasm_byte_vec_t binary;
+  wasm_module_t *module;
+  wasm_importtype_vec_t imports;
+  wasm_functype_t *unary, *told, *anew = wasm_functype_new_1_1(wasm_valtype_new_i32(), wasm_valtype_new_i32());
+  wasm_func_t *func, *other;
+  stepwell_tag_t *tag;
+  wasm_extern_t *given[2];
+  wasm_extern_vec_t externs = WASM_ARRAY_VEC(given);
+  wasm_instance_t *instance;
+  wasm_extern_t *run;
+  wasm_val_t one[1] = {WASM_I32_VAL(1)}, sum[1] = {WASM_INIT_VAL};
+  wasm_val_vec_t args = WASM_ARRAY_VEC(one), results = WASM_ARRAY_VEC(sum);
+  wasm_byte_vec_new(&binary, sizeof(GROUPED), (const char *)GROUPED);
+  module = wasm_module_new(store, &binary);
+  wasm_byte_vec_delete(&binary);
+  CHECK(module);
+  wasm_module_imports(module, &imports);
+  CHECK(imports.size == 2);
+  /* A copy is as good, and outlives what it was made of. */
+  unary = wasm_functype_copy(wasm_externtype_as_functype_const(wasm_importtype_type(imports.data[0])));
+  tag = stepwell_tag_new(store, wasm_externtype_as_tagtype_const(wasm_importtype_type(imports.data[1])));
+  wasm_importtype_vec_delete(&imports);
+  func = wasm_func_new(store, unary, add_ten);
+  told = wasm_func_type(func);
+  other = wasm_func_new(store, told, add_ten);
+  given[1] = stepwell_tag_as_extern(tag);
+  given[0] = wasm_func_as_extern(func);
+  instance = wasm_instance_new(store, module, &externs, NULL);
+  CHECK(instance);
+  wasm_instance_delete(instance);
+  given[0] = wasm_func_as_extern(other);
+  instance = wasm_instance_new(store, module, &externs, NULL);
+  CHECK(instance && (run = stepwell_instance_export(instance, "run")));
+  CHECK(!wasm_func_call(wasm_extern_as_func(run), &args, &results) && sum[0].of.i32 == 11);
+  wasm_extern_delete(run);
+  wasm_instance_delete(instance);
+  wasm_func_delete(other);
+  other = wasm_func_new(store, anew, add_ten);
+  given[0] = wasm_func_as_extern(other);
+  CHECK(!wasm_instance_new(store, module, &externs, NULL));
+  LAST("another type that looks alike");
+  wasm_functype_delete(anew);
+  wasm_functype_delete(told);
+  wasm_functype_delete(unary);
+  wasm_func_delete(other);
+  wasm_func_delete(func);
+  stepwell_tag_delete(tag);
+  wasm_module_delete(module);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+}
+
 int main(void) {
   CHECK(stepwell_version_number() == STEPWELL_VERSION_NUMBER);
   CHECK(strcmp(stepwell_version_string(), STEPWELL_VERSION_STRING) == 0);
@@ -375,5 +437,6 @@ int main(void) {
   shared_memories();
   imports_and_exports();
   vectors();
+  grouped();
   return 0;
 }

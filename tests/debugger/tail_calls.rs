@@ -176,7 +176,7 @@ fn the_host_has_the_guest_that_called_it_and_no_frame_of_it() {
     fn imports(store: &mut Store) -> Vec<Extern> {
         let params = [vec![ValType::I64; 8], vec![ValType::F32, ValType::I32]].concat();
         let results = [vec![ValType::I32], vec![ValType::I64; 8], vec![ValType::F32, ValType::I32]].concat();
-        let ty = FuncType { params: params.into(), results: results.into() };
+        let ty = FuncType::new(params.iter().copied(), results.iter().copied());
         let wide = Func::new(&mut *store, ty, |mut caller: Caller<'_>, params, results| {
             let mine = caller.export("mine").and_then(|item| item.global()).unwrap().get(&mut caller)?;
             assert_eq!(mine, Val::I32(77));

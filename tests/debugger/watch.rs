@@ -321,7 +321,7 @@ fn what_the_host_writes_before_it_calls_a_guest_is_told_when_it_returns() {
 fn what_the_host_writes_before_it_throws_is_told_where_that_is_caught() {
     for tier in TIERS {
         let (mut store, module, instance, _, log) = with_host(tier, |caller, _| {
-            let tag = stepwell::runtime::Tag::new(&mut *caller, FuncType { params: [].into(), results: [].into() })?;
+            let tag = stepwell::runtime::Tag::new(&mut *caller, FuncType::new([], []))?;
             Err(stepwell::runtime::ExnRef::new(&mut *caller, tag, &[])?.throw(&mut *caller)?)
         });
         call(&mut store, instance, "catch", &[Val::I32(7)]).unwrap();

@@ -2,9 +2,9 @@
 
 use stepwell::base::ErrorKind;
 use stepwell::runtime::{
-    Config, Engine, Extern, Func, Global, Instance, Linker, Module, Store, Table, Trap, TrapCode, Val,
+    Config, Engine, Extern, Func, Global, Instance, Linker, Module, Store, Table, Tag, Trap, TrapCode, Val,
 };
-use stepwell::{FuncType, GlobalType, HeapType, Limits, RefType, TableType, ValType};
+use stepwell::{ExternType, FuncType, GlobalType, HeapType, Limits, RefType, TableType, ValType};
 
 fn engine() -> Engine {
     Engine::new(stepwell::runtime::Config::default()).unwrap()
@@ -232,4 +232,86 @@ fn without_the_proposal_it_is_named() {
     let error = Module::new(&Engine::new(config).unwrap(), &wat::parse_str(CALLS).unwrap()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("function-references"), "{error}");
+}
+
+/// Its types stand in a group, and one has a type below it: none is what its parameters and results alone would be.
+const GROUPED: &str = r#"(module
+    (rec (type $unary (func (param i32) (result i32))) (type $point (struct (field i32))))
+    (type $open (sub (func (param i32) (result i32))))
+    (rec (type $carries (func (param i32))) (type (struct)))
+    (import "host" "unary" (func $unary (type $unary)))
+    (import "host" "open" (func $open (type $open)))
+    (import "host" "tag" (tag $tag (type $carries)))
+    (export "unary" (func $unary)) (export "open" (func $open)) (export "tag" (tag $tag))
+    (table funcref (elem $unary $open))
+    (func (export "run") (param i32) (result i32)
+        (call_indirect (type $unary) (local.get 0) (i32.const 0))
+        (call_indirect (type $open) (i32.const 1))
+        (i32.add (call $unary (i32.const 1)))))"#;
+
+/// Imports made of the types that somebody tells: functions that add 10, and a tag.
+fn made(store: &mut Store, types: impl Iterator<Item = ExternType>) -> Vec<Extern> {
+    let one = |ty| match ty {
+        ExternType::Func(ty) => Func::new(&mut *store, ty, |_, params, results| {
+            results[0] = Val::I32(params[0].i32().unwrap() + 10);
+            Ok(())
+        })
+        .unwrap()
+        .into(),
+        ExternType::Tag(ty) => Tag::new(&mut *store, ty).unwrap().into(),
+        other => panic!("{other}"),
+    };
+    types.map(one).collect()
+}
+
+#[test]
+fn host_functions_and_tags_are_of_the_type_that_a_module_tells() {
+    let engine = engine();
+    let module = module(&engine, GROUPED);
+    let wanted: Vec<ExternType> = module.imports().map(|(_, _, ty)| ty).collect();
+    let mut store = Store::new(&engine);
+    let imports = made(&mut store, wanted.iter().cloned());
+    let first = Instance::new(&mut store, &module, &imports).unwrap();
+    // What objects tell is as good: a guest's exports, and the host's own.
+    let told: Vec<ExternType> =
+        ["unary", "open", "tag"].map(|name| first.export(&mut store, name).unwrap().ty(&store).unwrap()).into();
+    assert_eq!(told, wanted);
+    for types in [told, imports.iter().map(|item| item.ty(&store).unwrap()).collect()] {
+        let imports = made(&mut store, types.into_iter());
+        let instance = Instance::new(&mut store, &module, &imports).unwrap();
+        let mut results = [Val::I32(0)];
+        func(&mut store, instance, "run").call(&mut store, &[Val::I32(1)], &mut results).unwrap();
+        assert_eq!(results, [Val::I32(32)]);
+    }
+    // Names of a linker, for any store.
+    let mut linker = Linker::new(&engine);
+    let types = wanted.iter().cloned().zip(["unary", "open"]);
+    for (ty, name) in types {
+        let ExternType::Func(ty) = ty else { panic!("{ty}") };
+        linker.func_new("host", name, ty, |_, _, _| Ok(())).unwrap();
+    }
+    linker.fill_missing_with_defaults(&mut store, &module).unwrap();
+    linker.instantiate(&mut store, &module).unwrap();
+    // Types that were made anew look alike, and are others. So is that of another place.
+    let unary = || FuncType::new([ValType::I32], [ValType::I32]);
+    let open = wanted[1].clone();
+    for (place, ty) in [
+        (0, ExternType::Func(unary())),
+        (0, open),
+        (1, ExternType::Func(unary())),
+        (2, ExternType::Tag(FuncType::new([ValType::I32], []))),
+    ] {
+        assert_eq!(ty, wanted[place]);
+        let mut given = imports.clone();
+        given[place] = made(&mut store, [ty].into_iter())[0];
+        let error = Instance::new(&mut store, &module, &given).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Link);
+        assert!(error.to_string().contains("looks alike"), "{error}");
+    }
+    // The type is there as long as somebody has it.
+    drop((store, module, linker));
+    let mut store = Store::new(&engine);
+    let imports = made(&mut store, wanted.into_iter());
+    let module = Module::new(&engine, &wat::parse_str(GROUPED).unwrap()).unwrap();
+    Instance::new(&mut store, &module, &imports).unwrap();
 }

@@ -1,12 +1,14 @@
 """Types of references, and exceptions of WebAssembly: made and thrown by Python, caught by guests, and the other way round."""
+import copy
 import gc
+import pickle
 import traceback
 import unittest
 
 import guests
 from stepwell import (
-    Action, Debugger, Engine, Error, ExceptionStops, ExnRef, Func, FuncType, Global, GuestException, Instance, Module, Store,
-    StopReason, Table, Tag, TagType, Trap, matches,
+    Action, Debugger, Engine, Error, ExceptionStops, ExnRef, Func, FuncType, Global, GuestException, Instance, Linker, Module,
+    StopReason, Store, Table, Tag, TagType, Trap, matches,
 )
 
 
@@ -90,6 +92,31 @@ class Exceptions(References):
         self.assertEqual(Tag(self.store, TagType(("i64", "externref"))).type, TagType(("i64", "externref")))
         with self.assertRaises(ValueError):
             Tag(self.store, ["what"])
+
+    def test_types_in_groups(self):
+        def add_ten(number):
+            return number + 10
+
+        module = Module(self.store.engine, guests.of_c("GROUPED"))
+        func, tag = (type for _, _, type in module.imports)
+        self.assertEqual((func, tag), (FuncType(["i32"], ["i32"]), TagType(("i32",))))
+        self.assertEqual((hash(func), repr(func)), (hash(FuncType(["i32"], ["i32"])), repr(FuncType(["i32"], ["i32"]))))
+        store = Store(self.store.engine)
+        instance = Instance(store, module, [Func(store, add_ten, func), Tag(store, tag)])
+        self.assertEqual(instance.exports.run(1), 11)
+        Instance(store, module, [Func(store, add_ten, instance.exports.f.type), Tag(store, instance.exports.t.type)])
+        linker = Linker(self.store.engine)
+        linker.define("host", "unary", add_ten, func)
+        linker.define("host", "tag", Tag(store, tag))
+        self.assertEqual(linker.instantiate(store, module).exports.run(2), 12)
+        # Elsewhere they are but what they look like.
+        self.assertIs(copy.copy(func), func)
+        for anew in (FuncType(*func), pickle.loads(pickle.dumps(func))):
+            self.assertEqual(anew, func)
+            with self.assertRaisesRegex(Error, "looks alike"):
+                Instance(store, module, [Func(store, add_ten, anew), Tag(store, tag)])
+        with self.assertRaisesRegex(Error, "looks alike"):
+            Instance(store, module, [Func(store, add_ten, func), Tag(store, TagType(*tag))])
 
     def test_caught_by_guests(self):
         self.assertEqual(self.exports.catches(7), 7)

@@ -365,6 +365,11 @@ impl Signature {
         self.ty.list().as_ptr()
     }
 
+    /// The type, as the host is told it.
+    pub(in crate::runtime) fn told(&self) -> FuncType {
+        FuncType::of_defined(&self.ty).expect("functions are of types of functions")
+    }
+
     /// The type.
     pub(in crate::runtime) fn func(&self) -> &FuncType {
         self.ty.as_func().expect("functions are of types of functions")

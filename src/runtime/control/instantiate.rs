@@ -14,7 +14,7 @@ use crate::runtime::objects::owned::Owned;
 use crate::runtime::objects::table::element_of;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::StoreMut;
-use crate::wasm::{ConstOp, ElementItems, EntityType, IndexType, SegmentMode, Subtype, ValType, is_below};
+use crate::wasm::{ConstOp, ElementItems, EntityType, ExternType, IndexType, SegmentMode, Subtype, ValType, is_below};
 use std::ptr::NonNull;
 
 /// Makes an instance and runs its start function.
@@ -77,7 +77,11 @@ fn check_imports(store: &StoreInner, module: &Module, imports: &[Extern]) -> Res
         // SAFETY: the handle was checked against the store.
         if unsafe { !fits(module, *given, import.ty) } {
             let given = store.extern_type(*given)?;
-            let message = format!("{}: expected {}, got {}", name(), wanted(), given);
+            let mut message = format!("{}: expected {}, got {}", name(), wanted(), given);
+            if matches!(given, ExternType::Func(_) | ExternType::Tag(_)) && given == wanted() {
+                message +=
+                    ", which is another type that looks alike; make it with the type that the module's import has";
+            }
             return Err(Error::new(ErrorKind::Link, message));
         }
     }

@@ -170,7 +170,7 @@ mod tests {
         };
         let mut areas = 0;
         for _ in 0..400 {
-            let ty = FuncType { params: types(&mut next).into(), results: types(&mut next).into() };
+            let ty = FuncType::new(types(&mut next), types(&mut next));
             let signature = engine.signature_of(&ty).unwrap();
             let sig = signature.id();
             let trampoline = signature.host_to_wasm(&engine).unwrap();

@@ -1,14 +1,14 @@
 //! Tags and exceptions in the host's hand.
 
 use crate::abi::ValRaw;
-use crate::base::{Error, ErrorKind, Result, TypeId};
+use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::control::exceptions::uncaught;
 use crate::runtime::handle::values::check_types;
 use crate::runtime::objects::exceptions::{tag_of, values_of};
 use crate::runtime::objects::handles::{ExnRef, Tag};
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
-use crate::runtime::store::views::{AsStore, AsStoreMut, StoreMut};
+use crate::runtime::store::views::{AsStore, AsStoreMut};
 use crate::wasm::FuncType;
 use smallvec::SmallVec;
 
@@ -31,14 +31,6 @@ impl Tag {
         Ok(Tag { store: inner.id, ptr: inner.add_tag(sig, None) })
     }
 
-    /// A tag of exactly this type, which a module of the engine has defined.
-    pub(in crate::runtime) fn of_type(store: &mut StoreMut<'_>, ty: TypeId) -> Tag {
-        let inner = store.inner();
-        // The engine keeps what it was asked for, also when the module is gone.
-        inner.engine.signature(ty);
-        Tag { store: inner.id, ptr: inner.add_tag(ty, None) }
-    }
-
     /// Its type.
     ///
     /// # Errors
@@ -47,7 +39,7 @@ impl Tag {
         let inner = store.as_store().inner();
         inner.check(self.store)?;
         // SAFETY: just checked.
-        Ok(inner.engine.signature(unsafe { self.ptr.as_ref() }.sig).func().clone())
+        Ok(inner.engine.signature(unsafe { self.ptr.as_ref() }.sig).told())
     }
 }
 

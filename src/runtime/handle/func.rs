@@ -34,7 +34,7 @@ impl Func {
         let inner = store.as_store().inner();
         inner.check(self.store)?;
         // SAFETY: just checked.
-        Ok(inner.engine.signature(unsafe { self.get(inner) }.sig).func().clone())
+        Ok(inner.engine.signature(unsafe { self.get(inner) }.sig).told())
     }
 
     /// Its type as what references to it refer to.

@@ -4,7 +4,7 @@
 use crate::abi::{HOST_FUNC, HostCall, VMContext, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result, Shared, TypeId};
 use crate::code::broken;
-use crate::runtime::compiled::engine::{Engine, Signature};
+use crate::runtime::compiled::engine::Engine;
 use crate::runtime::control::{announce, attachers, call};
 use crate::runtime::handle::typed::{WasmRet, WasmTy, WasmValues, for_each_arity, func_type};
 use crate::runtime::handle::values::fits;
@@ -46,22 +46,9 @@ impl KnownType {
                 format!("a host function may have at most {MAX_HOST_VALUES} parameters or results"),
             ));
         }
-        let signature = engine.signature_of(ty)?;
-        KnownType::of(engine, &signature)
-    }
-
-    fn of(engine: &Engine, signature: &Signature) -> Result<KnownType> {
         // The engine keeps the signature, and so the code.
+        let signature = engine.signature_of(ty)?;
         Ok(KnownType { sig: signature.id(), code: signature.wasm_to_host(engine)?, above: signature.list() })
-    }
-}
-
-impl Func {
-    /// A function of exactly this type, which a module of the engine has defined: it returns zeros and nulls.
-    pub(in crate::runtime) fn default_of(store: &mut StoreMut<'_>, ty: TypeId) -> Result<Func> {
-        let signature = store.engine().signature(ty);
-        let known = KnownType::of(store.engine(), &signature)?;
-        checked(store, known, signature.func().clone(), |_, _, _| Ok(()))
     }
 }
 
@@ -225,7 +212,7 @@ where
 {
     let body = |caller: Caller<'_>, host: &Checked<F>| {
         let store = StoreMut::from_inner(caller.as_store_ptr());
-        let FuncType { params, results } = &host.ty;
+        let FuncType { params, results, .. } = &host.ty;
         let mut list: SmallVec<[Val; 8]> = SmallVec::with_capacity(params.len() + results.len());
         for (i, ty) in params.iter().enumerate() {
             // SAFETY: the trampoline passes parameters of this type.

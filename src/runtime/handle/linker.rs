@@ -1,7 +1,7 @@
 //! Finding imports by name.
 
 use crate::abi::ValRaw;
-use crate::base::{Error, ErrorKind, Escaped, Result, TypeId};
+use crate::base::{Error, ErrorKind, Escaped, Result};
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::handle::host::{IntoFunc, MakeFunc, SharedHost};
@@ -9,7 +9,7 @@ use crate::runtime::objects::handles::{Extern, Func, Global, Instance, Memory, T
 use crate::runtime::objects::roots::Rooted;
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, StoreMut};
-use crate::wasm::{EntityType, ExternType, FuncType};
+use crate::wasm::{ExternType, FuncType};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -220,16 +220,11 @@ impl Linker {
     /// Errors of making them.
     pub fn fill_missing_with_defaults(&mut self, mut store: impl AsStoreMut, module: &Module) -> Result<()> {
         let mut store = store.as_store_mut();
-        for ((from, name, ty), import) in module.imports().zip(&module.info().imports) {
+        for (from, name, ty) in module.imports() {
             if self.modules.get(from).is_some_and(|names| names.contains_key(name)) {
                 continue;
             }
-            // A type that a module defines among others is none that its parts alone would be.
-            let exactly = match import.ty {
-                EntityType::Func(ty) | EntityType::Tag(ty) => Some(module.sigs()[ty.index()]),
-                _ => None,
-            };
-            let item = default_extern(&mut store, &ty, exactly)?;
+            let item = default_extern(&mut store, ty)?;
             self.define_in(&store, from, name, item)?;
         }
         Ok(())
@@ -275,15 +270,13 @@ impl InstancePre {
 
 /// The default object for an import: see
 /// [`Linker::fill_missing_with_defaults`](crate::runtime::Linker::fill_missing_with_defaults).
-fn default_extern(store: &mut StoreMut<'_>, ty: &ExternType, exactly: Option<TypeId>) -> Result<Extern> {
-    Ok(match (ty, exactly) {
-        (ExternType::Func(_), Some(exactly)) => Func::default_of(store, exactly)?.into(),
-        (ExternType::Tag(_), Some(exactly)) => Tag::of_type(store, exactly).into(),
+fn default_extern(store: &mut StoreMut<'_>, ty: ExternType) -> Result<Extern> {
+    Ok(match ty {
         // Results are preset to zero and null.
-        (ExternType::Func(ty), None) => Func::new(store, ty.clone(), |_, _, _| Ok(()))?.into(),
-        (ExternType::Global(ty), _) => Global::new(store, *ty, Val::default_for(ty.content))?.into(),
-        (ExternType::Memory(ty), _) => Memory::new(store, *ty)?.into(),
-        (ExternType::Tag(ty), None) => Tag::new(store, ty.clone())?.into(),
-        (ExternType::Table(ty), _) => Table::new(store, *ty, Val::null(ty.element.heap))?.into(),
+        ExternType::Func(ty) => Func::new(store, ty, |_, _, _| Ok(()))?.into(),
+        ExternType::Global(ty) => Global::new(store, ty, Val::default_for(ty.content))?.into(),
+        ExternType::Memory(ty) => Memory::new(store, ty)?.into(),
+        ExternType::Tag(ty) => Tag::new(store, ty)?.into(),
+        ExternType::Table(ty) => Table::new(store, ty, Val::null(ty.element.heap))?.into(),
     })
 }

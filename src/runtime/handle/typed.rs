@@ -224,5 +224,5 @@ impl<V: WasmValues> WasmRet for Result<V> {
 
 /// The function type of Rust types.
 pub(in crate::runtime) fn func_type<P: WasmValues, R: WasmValues>() -> FuncType {
-    FuncType { params: P::TYPES.into(), results: R::TYPES.into() }
+    FuncType::new(P::TYPES.iter().copied(), R::TYPES.iter().copied())
 }

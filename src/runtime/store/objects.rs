@@ -151,11 +151,11 @@ impl StoreInner {
         // SAFETY: just checked.
         Ok(unsafe {
             match item {
-                Extern::Func(func) => ExternType::Func(self.engine.signature(func.ptr.as_ref().sig).func().clone()),
+                Extern::Func(func) => ExternType::Func(self.engine.signature(func.ptr.as_ref().sig).told()),
                 Extern::Table(table) => ExternType::Table(table.ptr.as_ref().ty()),
                 Extern::Memory(memory) => ExternType::Memory(memory.ptr.as_ref().ty()),
                 Extern::Global(global) => ExternType::Global(global.ty),
-                Extern::Tag(tag) => ExternType::Tag(self.engine.signature(tag.ptr.as_ref().sig).func().clone()),
+                Extern::Tag(tag) => ExternType::Tag(self.engine.signature(tag.ptr.as_ref().sig).told()),
             }
         })
     }
