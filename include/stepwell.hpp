@@ -700,9 +700,12 @@ struct FieldType {
   friend bool operator!=(const FieldType &a, const FieldType &b) { return !(a == b); }
 };
 
-/// A function's type.
+/// A function's type. Two are equal where they take and return the same.
 struct FuncType {
   std::vector<ValType> params, results;
+  /// Which one it is of those that look alike, if a module or a function has told the type. Host functions are of
+  /// exactly that type.
+  std::shared_ptr<const wasm_functype_t> told = nullptr;
   friend bool operator==(const FuncType &a, const FuncType &b) { return a.params == b.params && a.results == b.results; }
   friend bool operator!=(const FuncType &a, const FuncType &b) { return !(a == b); }
 };
@@ -742,6 +745,8 @@ struct MemoryType {
 /// A tag's type: what its exceptions carry.
 struct TagType {
   std::vector<ValType> params;
+  /// As of a `FuncType`.
+  std::shared_ptr<const wasm_functype_t> told = nullptr;
   friend bool operator==(const TagType &a, const TagType &b) { return a.params == b.params; }
   friend bool operator!=(const TagType &a, const TagType &b) { return !(a == b); }
 };
@@ -2232,7 +2237,8 @@ inline FuncType to_type(const wasm_functype_t *type) {
     for (std::size_t i = 0; i < from->size; i++) types.push_back(to_type(from->data[i]));
     return types;
   };
-  return {list(wasm_functype_params(type)), list(wasm_functype_results(type))};
+  return {list(wasm_functype_params(type)), list(wasm_functype_results(type)),
+          std::shared_ptr<const wasm_functype_t>(wasm_functype_copy(type), wasm_functype_delete)};
 }
 template <class T> Limits limits_of(const T *type, std::uint64_t (*min)(const T *), bool (*max)(const T *, std::uint64_t *)) {
   std::uint64_t most = 0;
@@ -2255,7 +2261,10 @@ inline MemoryType to_type(const wasm_memorytype_t *type) {
   return {limits_of(type, stepwell_memorytype_min, stepwell_memorytype_max), stepwell_memorytype_is_64(type),
           stepwell_memorytype_page_size_log2(type), stepwell_memorytype_is_shared(type)};
 }
-inline TagType to_type(const wasm_tagtype_t *type) { return {to_type(wasm_tagtype_functype(type)).params}; }
+inline TagType to_type(const wasm_tagtype_t *type) {
+  FuncType func = to_type(wasm_tagtype_functype(type));
+  return {std::move(func.params), std::move(func.told)};
+}
 inline ExternType to_type(const wasm_externtype_t *type) {
   if (const auto *func = wasm_externtype_as_functype_const(type)) return to_type(func);
   if (const auto *global = wasm_externtype_as_globaltype_const(type)) return to_type(global);
@@ -2265,6 +2274,8 @@ inline ExternType to_type(const wasm_externtype_t *type) {
 }
 using OwnedFuncType = Owned<wasm_functype_t, wasm_functype_delete>;
 inline OwnedFuncType from_type(const FuncType &type) {
+  // Somebody may have changed what it takes since.
+  if (type.told && to_type(type.told.get()) == type) return OwnedFuncType(wasm_functype_copy(type.told.get()));
   const auto list = [](const std::vector<ValType> &types, wasm_valtype_vec_t *out) {
     wasm_valtype_vec_new_uninitialized(out, types.size());
     for (std::size_t i = 0; i < types.size(); i++) out->data[i] = types[i].to_c();
@@ -3366,7 +3377,7 @@ inline TableType Table::type() const {
 
 inline Result<Tag> Tag::try_make(Store &store, const TagType &type) {
   if (!store.valid()) return detail::moved_from(Store::class_name);
-  detail::OwnedFuncType func = detail::from_type({type.params, {}});
+  detail::OwnedFuncType func = detail::from_type({type.params, {}, type.told});
   const detail::Owned<wasm_tagtype_t, wasm_tagtype_delete> c_type(func ? wasm_tagtype_new(func.release()) : nullptr);
   stepwell_tag_t *tag = c_type ? stepwell_tag_new(store.raw(), c_type.get()) : nullptr;
   if (!tag) return detail::last_error("making a tag");

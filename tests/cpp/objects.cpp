@@ -423,6 +423,29 @@ static void limits() {
   THROWS(Config().debug_tier(static_cast<DebugTier>(99)), Error, "");
 }
 
+/* What a module tells of its imports is exactly their type, also where others look alike. */
+static void grouped() {
+  Engine engine;
+  Store store(engine);
+  const Module module(store, bytes(GROUPED));
+  const auto types = module.imports();
+  const auto add_ten = [](Caller &, Span<const Val> args, Span<Val> results) { results[0] = args[0].i32() + 10; };
+  FuncType unary = std::get<FuncType>(types[0].type);
+  const TagType carries = std::get<TagType>(types[1].type);
+  const auto instantiate = [&](const FuncType &func, const TagType &tag) {
+    return Instance::try_make(store, module, Func(store, func, add_ten), Tag(store, tag));
+  };
+  const Instance instance = instantiate(unary, carries).value();
+  CHECK(instance.func("run").call(1)[0].i32() == 11);
+  CHECK(instantiate(instance.func("f").type(), instance.tag("t").type()).ok());
+  const FuncType anew{unary.params, unary.results};
+  CHECK(anew == unary && !instantiate(anew, carries).ok());
+  CHECK(!instantiate(unary, {carries.params}).ok());
+  /* One that was changed is what it says by now. */
+  unary.params.push_back(ValKind::I32);
+  CHECK(Func(store, unary, add_ten).type().params.size() == 2);
+}
+
 int main() {
   modules_and_functions();
   shared_modules();
@@ -434,4 +457,5 @@ int main() {
   references();
   shared_memories();
   limits();
+  grouped();
 }
