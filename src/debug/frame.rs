@@ -1,6 +1,7 @@
 //! A live Wasm frame as it is shown: which function it is of, where in it, and every local and every operand.
 
 use crate::base::{Error, ErrorKind, FuncIndex, LocalIndex, Result, WasmOffset};
+use crate::code::CodeSlot;
 use crate::dwarf::Location;
 use crate::runtime::{FrameState, Instance, KeptFrame, Module, StoreRef, Val};
 
@@ -17,6 +18,11 @@ impl<'a> Frame<'a> {
     }
 
     pub(super) fn store(&self) -> StoreRef<'a> {
+    /// The slot of its code.
+    pub(super) fn slot(&self) -> CodeSlot {
+        self.kept.slot()
+    }
+
         self.store
     }
 

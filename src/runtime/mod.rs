@@ -56,6 +56,7 @@ pub use objects::values::Val;
 pub use objects::watched::WATCHED_PAGE;
 pub use store::collect::{Collected, StoreUsage};
 pub use store::events::{
+pub use store::dumping::DumpedFrame;
     Answer, Catcher, Event, EventSink, ExceptionInfo, Grown, HostCalled, Replacement, Side, StopInfo, Told, Touched,
     TrapInfo,
 };

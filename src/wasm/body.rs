@@ -18,7 +18,7 @@
 
 use super::operators::{Flow, OF_GUEST, Row, memory_of, of_shared, row};
 use super::types::MemoryType;
-use crate::base::{Error, ErrorKind, Result, WasmOffset};
+use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use std::fmt::Display;
 use std::sync::Arc;
 use wasmparser::{BlockType, Catch, FunctionBody, Operator, OperatorsReader};

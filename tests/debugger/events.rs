@@ -2,7 +2,7 @@
 //! told, in which order, with what frames; what answers do; and what runs within a callback.
 
 use std::sync::{Arc, Mutex};
-use stepwell::base::{ErrorKind, GlobalIndex};
+use stepwell::base::{ErrorKind, FuncIndex, GlobalIndex, WasmOffset};
 use stepwell::debug::{Action, Debugger, Events, Reason, Stop, WatchKind};
 use stepwell::runtime::DebugTier;
 use stepwell::*;

@@ -99,6 +99,23 @@ impl RawFrame<'_> {
     }
 }
 
+impl<'a> RawFrame<'a> {
+    /// Its locals and operands, where they are known: not in production code, and not where it has trapped between
+    /// points and nobody has found out with what.
+    pub(in crate::runtime) fn state(&self) -> Option<FrameState<'a>> {
+        let (store, tables) = (self.store, self.store.registry.get(self.slot)?.engine.tables());
+        if tables.tier == Tier::Production || !self.set_up {
+            return None;
+        }
+        if let Some(shown) = self.virtual_frame {
+            return Some(FrameState { store, values: FrameValues::Shown(shown) });
+        }
+        let operands = tables.points.find(self.wasm.get())?.row().shape;
+        let locals = tables.declared_locals_of(self.module.info().defined(self.func)?);
+        Some(FrameState { store, values: FrameValues::Slots { fp: self.fp, tables, locals, operands } })
+    }
+}
+
 /// The instance of a frame that keeps its vmctx so many bytes from its frame pointer.
 ///
 /// # Safety

@@ -23,6 +23,7 @@ use crate::runtime::objects::roots::Roots;
 use crate::runtime::objects::table::TableData;
 use crate::runtime::objects::values::Giving;
 use crate::runtime::objects::watched::MemoryWatch;
+use crate::runtime::store::dumping::Dumping;
 use crate::runtime::store::events::{Attachment, EventRecord, Resuming};
 use crate::runtime::store::modules::Modules;
 use crate::runtime::store::virtual_frame::ChangedCaller;
@@ -94,6 +95,8 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) runs: u64,
     /// The error or panic with which guest frames are being left.
     pub(in crate::runtime) pending: Option<Exit>,
+    /// What core dumps of traps are made with, while they are asked for.
+    pub(in crate::runtime) dumping: Option<Box<Dumping>>,
     /// The newest event being told.
     pub(in crate::runtime) events: *mut EventRecord,
     /// What they are named from.
