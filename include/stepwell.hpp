@@ -4358,6 +4358,15 @@ public:
   }
   /// Whether it called the host, which called the next inner frame.
   bool called_through_host() const { return check(), stepwell_frame_called_through_host(frame_); }
+  /// The name of the host function that it waits for, as far as it has one: the symbol of a callback of C's that is exported for dynamic
+  /// linking, or what WASI's functions are imported as. Nothing for functions of this header, which are called through its own.
+  std::optional<std::string> host_symbol() const {
+    check();
+    wasm_name_t name = WASM_EMPTY_VEC;
+    if (!stepwell_frame_host_symbol(frame_, &name)) return std::nullopt;
+    const std::unique_ptr<wasm_name_t, detail::Deleter<wasm_byte_vec_delete>> guard(&name);
+    return std::string(name.data, name.size);
+  }
   /// Whether it runs in production code, for it was entered before the debugger was attached. What is in its locals and operands is
   /// not known: whoever asks gets an error. Nor is its instance, where the store has several of its module.
   bool is_production() const { return check(), stepwell_frame_is_production(frame_); }

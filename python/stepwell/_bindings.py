@@ -1041,6 +1041,7 @@ stepwell_frame_func_name = function("stepwell_frame_func_name", POINTER(c_char),
 stepwell_frame_offset = function("stepwell_frame_offset", c_size_t, [POINTER(stepwell_frame_t)])
 stepwell_frame_id = function("stepwell_frame_id", c_size_t, [POINTER(stepwell_frame_t)])
 stepwell_frame_called_through_host = function("stepwell_frame_called_through_host", c_bool, [POINTER(stepwell_frame_t)])
+stepwell_frame_host_symbol = function("stepwell_frame_host_symbol", c_bool, [POINTER(stepwell_frame_t), POINTER(wasm_name_t)])
 stepwell_frame_module = function("stepwell_frame_module", POINTER(wasm_module_t), [POINTER(stepwell_frame_t)])
 stepwell_frame_instance = function("stepwell_frame_instance", POINTER(wasm_instance_t), [POINTER(stepwell_frame_t)])
 stepwell_frame_is_production = function("stepwell_frame_is_production", c_bool, [POINTER(stepwell_frame_t)])

@@ -29,6 +29,7 @@
 //! | name | what it must do | who uses it |
 //! |---|---|---|
 //! | `address_space_limit` | how much address space the process may have, where that is limited | `runtime/` |
+//! | `symbol_at` | the symbol of the function that begins at an address, if that is exported for dynamic linking | `runtime/` |
 //! | `thread_id` | the system's number of this thread, which is not 0 | `capi/` |
 //! | [`signals`]: [`install`](signals::install), [`install_again`](signals::install_again) | has faults of guests go on where [`signals::Classify`] says, and all others to the host | `runtime/` |
 //! | [`signals`]: [`prepare_thread`](signals::prepare_thread) | makes sure that this thread can be told of a fault with little stack left | `runtime/` |
@@ -60,4 +61,4 @@ pub mod zeros;
 #[cfg(target_os = "linux")]
 use linux as system;
 
-pub use system::{files, profile, signals, watching};
+pub use system::{files, profile, signals, symbol_at, watching};

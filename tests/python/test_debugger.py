@@ -1150,7 +1150,7 @@ class Frames(Case):
         module = Module(self.engine, guests.calls_host())
         exports = Instance(self.store, module, [lambda: self.exports.add(1, 2) and None]).exports
         seen = []
-        debugger = Debugger(self.store, lambda stop: seen.extend((f.func_index, f.called_through_host) for f in stop.frames))
+        debugger = Debugger(self.store, lambda stop: seen.extend((f.func_index, f.called_through_host, f.host_symbol) for f in stop.frames))
         debugger.break_at_function(self.module, "add")
         exports.outer()
         self.assertEqual(seen, [(0, False, None), (1, True, None), (2, False, None)])

@@ -165,6 +165,7 @@ pub struct KeptFrame {
     shape: Option<ShapeId>,
     instance: Option<Instance>,
     production: bool,
+    in_call: bool,
     called_through_host: bool,
 }
 
@@ -205,6 +206,11 @@ impl KeptFrame {
     /// As [`RawFrame::is_production`].
     pub fn is_production(&self) -> bool {
         self.production
+    }
+
+    /// Whether it waits for what its instruction calls.
+    pub fn is_in_call(&self) -> bool {
+        self.in_call
     }
 
     /// Whether the host was called from this frame and called the next inner one: host frames stand between.
@@ -506,6 +512,7 @@ impl<'a> StoreRef<'a> {
                     shape: None,
                     instance: frame.instance(),
                     production: frame.is_production(),
+                    in_call: frame.after_call,
                     called_through_host: std::mem::take(&mut through_host),
                 });
             }
@@ -544,6 +551,7 @@ impl<'a> StoreRef<'a> {
             // SAFETY: a frame at a stop is set up, and is of debug code, which keeps its vmctx there.
             instance: unsafe { instance_in(store, stop.fp, offset) },
             production: false,
+            in_call: false,
             called_through_host: false,
         })
     }
