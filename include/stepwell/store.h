@@ -245,11 +245,11 @@ STEPWELL_API
 size_t stepwell_store_object_count(const wasm_store_t *store);
 
 /**
- * Has each trap that leaves a guest of the store have a core dump, which `stepwell_trap_core_dump` gives, or ends that.
- * At first there are none, which costs nothing. The dump is made when the guest's frames have been left and before
- * anybody else comes to the store; it takes the time of reading all memories, and memory for what in them is not zero.
- * Where guests and host functions call each other, the innermost guest that traps leaves the dump, with the frames of
- * all, also if a host function then goes on without telling of the trap.
+ * Has each trap that leaves a guest of the store have a core dump, which `stepwell_trap_core_dump` gives, or ends
+ * that. At first there are none, which costs nothing. The dump is made when the guest's frames have been left and
+ * before anybody else comes to the store; it takes the time of reading all memories, and memory for what in them is
+ * not zero. Where guests and host functions call each other, the innermost guest that traps leaves the dump, with the
+ * frames of all, also if a host function then goes on without telling of the trap.
  *
  * No debugger is needed. With one, frames of debug code have locals and operands in the dump; those of production code
  * have them told as missing, and their instance as unknown where the store has several of the module.

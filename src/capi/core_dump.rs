@@ -30,11 +30,11 @@ pub unsafe extern "C" fn stepwell_stop_core_dump(
     })
 }
 
-/// Has each trap that leaves a guest of the store have a core dump, which `stepwell_trap_core_dump` gives, or ends that.
-/// At first there are none, which costs nothing. The dump is made when the guest's frames have been left and before
-/// anybody else comes to the store; it takes the time of reading all memories, and memory for what in them is not zero.
-/// Where guests and host functions call each other, the innermost guest that traps leaves the dump, with the frames of
-/// all, also if a host function then goes on without telling of the trap.
+/// Has each trap that leaves a guest of the store have a core dump, which `stepwell_trap_core_dump` gives, or ends
+/// that. At first there are none, which costs nothing. The dump is made when the guest's frames have been left and
+/// before anybody else comes to the store; it takes the time of reading all memories, and memory for what in them is
+/// not zero. Where guests and host functions call each other, the innermost guest that traps leaves the dump, with the
+/// frames of all, also if a host function then goes on without telling of the trap.
 ///
 /// No debugger is needed. With one, frames of debug code have locals and operands in the dump; those of production code
 /// have them told as missing, and their instance as unknown where the store has several of the module.
@@ -53,8 +53,8 @@ pub unsafe extern "C" fn stepwell_store_core_dumps_set(
     })
 }
 
-/// Writes the core dump that was made of a trap to `out`: as `stepwell_stop_core_dump` makes one, of the store as it was
-/// when the guest trapped. An error with `STEPWELL_ERROR_STATE` where there is none: it was not asked for by
+/// Writes the core dump that was made of a trap to `out`: as `stepwell_stop_core_dump` makes one, of the store as it
+/// was when the guest trapped. An error with `STEPWELL_ERROR_STATE` where there is none: it was not asked for by
 /// `stepwell_store_core_dumps_set`, the trap has left no guest, or a program has ended itself; one with
 /// `STEPWELL_ERROR_LIMIT` where memories had more than 1 GiB that was not zero.
 ///

@@ -19,7 +19,7 @@
 //! | `protect_failed` | the error for a change of protection that `region` has just said was refused |
 //! | `SealedFile` | a file in memory that nobody can change once it is filled; mapped for reading, or executable and copy-on-write, or to be written with a copy of each page that is; or that there is none |
 //! | `refused` | whether the last call failed because the system does not allow it, rather than for lack of memory |
-//! | `touched`: `private_pages` | which pages of a memory hold something of their own, or that it is not known |
+//! | `touched`: `private_pages`, `filled_pages` | which pages of a memory hold something of their own, or something else than zeros, or that it is not known |
 //! | `changes`: `Mark`, `set_writable` | which pages of a memory were changed since a moment; forbids writing to some |
 //! | `set_last_error`, `NO_MEMORY`, `NOT_ALLOWED`, `IN_PIECES` | has the last call failed for this reason: for failures on demand |
 //! | `stack_bounds` | where this thread's stack is |

@@ -1,13 +1,13 @@
-//! Core dumps of traps, where a store is asked for them. The frames are noted while they are there, on the guest's stack;
-//! the dump is made when they have been left, by the call that has entered the guest, where there is stack enough and
-//! before anybody else comes to the store: its memories are those of the trap.
+//! Core dumps of traps, where a store is asked for them. The frames are noted while they are there, on the guest's
+//! stack; the dump is made when they have been left, by the call that has entered the guest, where there is stack
+//! enough and before anybody else comes to the store: its memories are those of the trap.
 //!
 //! A store that is not asked pays one look where a guest is left.
 
 use crate::base::Error;
 use crate::runtime::control::frames;
+use crate::runtime::objects::dumped::{DumpedFrame, MOST_NOTED};
 use crate::runtime::objects::trap::Trap;
-use crate::runtime::store::dumping::{DumpedFrame, MOST_NOTED};
 use crate::runtime::store::inner::StoreInner;
 use std::ops::ControlFlow;
 use std::ptr::NonNull;

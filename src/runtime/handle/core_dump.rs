@@ -1,6 +1,6 @@
 //! The state of a store as a core dump: a module in the format that the tools of WebAssembly have agreed on
-//! (tool-conventions, "Coredump"). It reads what is there and changes nothing. Which frames there are is said by who has
-//! seen them: a debugger at a stop, or who has left a guest for a trap.
+//! (tool-conventions, "Coredump"). It reads what is there and changes nothing. Which frames there are is said by who
+//! has seen them: a debugger at a stop, or who has left a guest for a trap.
 //!
 //! Custom sections name the modules and instances of the store, and the frames with their locals and operands; the
 //! memories and globals of all instances are those of the module, memories with what is in them. The format knows no
@@ -11,10 +11,10 @@
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, GlobalIndex, MemoryIndex, Result, no_room};
 use crate::image::RerunImage;
 use crate::runtime::compiled::module::{Module, ModuleId};
+use crate::runtime::objects::dumped::{DumpedFrame, MOST_NOTED};
 use crate::runtime::objects::handles::{Global, Instance, Memory};
 use crate::runtime::objects::values::Val;
-use crate::runtime::store::dumping::{DumpedFrame, Dumping, MOST_NOTED};
-use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::inner::{Dumping, StoreInner};
 use crate::runtime::store::views::StoreRef;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -218,7 +218,10 @@ impl Contents {
         let mut copy = [0; BLOCK];
         // Where the first block that is not zero is, and where the last of those ends.
         let (mut start, mut end) = (0, 0);
-        for at in (0..size).step_by(BLOCK) {
+        // What nobody has written to is not looked at: that would have the system set memory aside for it.
+        let all = || std::iter::once(0..size).collect();
+        let parts: Vec<Range<usize>> = memory.get(store.inner())?.filled().unwrap_or_else(all);
+        for at in parts.into_iter().flat_map(|part| (part.start..part.end.min(size)).step_by(BLOCK)) {
             let count = BLOCK.min(size - at);
             let block = match whole {
                 Some(bytes) => &bytes[at..at + count],

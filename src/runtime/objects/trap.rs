@@ -103,8 +103,7 @@ impl Trap {
         match self.exit_status {
             Some(_) => "a program that has ended itself leaves no core dump",
             None => {
-                "the trap has no core dump: none was asked for before the guest was left (`core_dumps` of a store), or \
-                 it has left no guest yet"
+                "the trap has no core dump: none was asked for before the guest was left, or it has left no guest yet"
             }
         }
     }

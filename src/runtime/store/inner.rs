@@ -10,6 +10,7 @@ use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::objects::attachers::Attachers;
 use crate::runtime::objects::deadline::Deadline;
+use crate::runtime::objects::dumped::DumpedFrame;
 use crate::runtime::objects::exceptions::{Exceptions, TagData};
 use crate::runtime::objects::externs::ExternRefs;
 use crate::runtime::objects::global::HostGlobal;
@@ -23,9 +24,9 @@ use crate::runtime::objects::roots::Roots;
 use crate::runtime::objects::table::TableData;
 use crate::runtime::objects::values::Giving;
 use crate::runtime::objects::watched::MemoryWatch;
-use crate::runtime::store::dumping::Dumping;
 use crate::runtime::store::events::{Attachment, EventRecord, Resuming};
 use crate::runtime::store::modules::Modules;
+use crate::runtime::store::views::StoreRef;
 use crate::runtime::store::virtual_frame::ChangedCaller;
 use smallvec::SmallVec;
 use std::any::Any;
@@ -64,6 +65,16 @@ pub(in crate::runtime) enum Exit {
     Error(Error),
     /// A host function's or callback's panic.
     Panic(Box<dyn Any + Send>),
+}
+
+/// What makes a core dump of a store: these are the frames, innermost first.
+pub(in crate::runtime) type MakeDump = fn(StoreRef<'_>, Vec<DumpedFrame>) -> Result<Vec<u8>>;
+
+/// What a store has that is asked for core dumps.
+pub(in crate::runtime) struct Dumping {
+    pub(in crate::runtime) make: MakeDump,
+    /// The frames of the guest that is being left, if that is for a trap.
+    pub(in crate::runtime) frames: Vec<DumpedFrame>,
 }
 
 /// The inside of a store.

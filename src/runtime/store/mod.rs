@@ -2,7 +2,6 @@
 //! whole.
 
 pub(in crate::runtime) mod collect;
-pub(in crate::runtime) mod dumping;
 pub(in crate::runtime) mod events;
 pub(in crate::runtime) mod inner;
 pub(in crate::runtime) mod modules;
