@@ -410,6 +410,9 @@ struct Failure {
   std::string backtrace;
   std::optional<std::int32_t> exit_status;
   std::exception_ptr cause;
+  std::vector<std::uint8_t> core_dump;
+  /// Why there is none.
+  std::string no_core_dump;
   /// The exception of a guest that nobody has caught.
   std::shared_ptr<ExceptionBox> exn;
 };
@@ -457,6 +460,13 @@ public:
   }
   /// The trap's message and its frames, one a line; empty if there was none.
   std::string backtrace() const { return failure_ ? failure_->backtrace : std::string(); }
+  /// The core dump that was made of the trap: see `Store::core_dumps`. Empty if there is none; `no_core_dump` says why.
+  const std::vector<std::uint8_t> &core_dump() const noexcept {
+    static const std::vector<std::uint8_t> none;
+    return failure_ ? failure_->core_dump : none;
+  }
+  /// Why a trap has no core dump; empty if it has one, and if no trap ended the guest.
+  std::string no_core_dump() const { return failure_ ? failure_->no_core_dump : std::string(); }
   /// The exception of a host function or a stop callback that ended the guest; empty if something else did.
   std::exception_ptr cause() const noexcept { return failure_ ? failure_->cause : nullptr; }
   /// The exception that a guest, or a host function, has thrown and nobody has caught; nothing if the guest was ended by something else.
@@ -914,6 +924,14 @@ inline Error take_trap(wasm_trap_t *trap, const std::shared_ptr<StoreBox> &store
     return Error(std::move(failure));
   }
   failure->exn = exception_of(trap, store);
+  wasm_byte_vec_t dump = WASM_EMPTY_VEC;
+  if (stepwell_error_t *none = stepwell_trap_core_dump(trap, &dump)) {
+    failure->no_core_dump = stepwell_error_message(none);
+    stepwell_error_delete(none);
+  } else {
+    const std::unique_ptr<wasm_byte_vec_t, Deleter<wasm_byte_vec_delete>> dump_guard(&dump);
+    failure->core_dump.assign(dump.data, dump.data + dump.size);
+  }
   failure->backtrace = stepwell_trap_backtrace(trap);
   wasm_frame_vec_t frames = WASM_EMPTY_VEC;
   wasm_trap_trace(trap, &frames);
@@ -2022,6 +2040,12 @@ public:
   void limits(std::uint64_t memory_bytes, std::uint64_t table_elements, std::size_t instances) {
     try_limits(memory_bytes, table_elements, instances).value();
   }
+  /// Has each trap that leaves a guest of it have a core dump, `Error::core_dump`, or ends that. No debugger is needed.
+  Result<void> try_core_dumps(bool on) {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_store_core_dumps_set(raw(), on));
+  }
+  void core_dumps(bool on) { try_core_dumps(on).value(); }
   /// How many bytes the structures and arrays may take that its guests make.
   Result<void> try_heap_limit(std::uint64_t bytes) {
     if (!valid()) return detail::moved_from(class_name);
@@ -4345,6 +4369,15 @@ public:
   }
   /// Whether it called the host, which called the next inner frame.
   bool called_through_host() const { return check(), stepwell_frame_called_through_host(frame_); }
+  /// The name of the host function that it waits for, as far as it has one: the symbol of a callback of C's that is exported for dynamic
+  /// linking, or what WASI's functions are imported as. Nothing for functions of this header, which are called through its own.
+  std::optional<std::string> host_symbol() const {
+    check();
+    wasm_name_t name = WASM_EMPTY_VEC;
+    if (!stepwell_frame_host_symbol(frame_, &name)) return std::nullopt;
+    const std::unique_ptr<wasm_name_t, detail::Deleter<wasm_byte_vec_delete>> guard(&name);
+    return std::string(name.data, name.size);
+  }
   /// Whether it runs in production code, for it was entered before the debugger was attached. What is in its locals and operands is
   /// not known: whoever asks gets an error. Nor is its instance, where the store has several of its module.
   bool is_production() const { return check(), stepwell_frame_is_production(frame_); }

@@ -17,7 +17,7 @@ A port to another machine is a folder of src/isa/ with ARCHITECTURE, ARGUMENT_RE
      relaxed, set_float_control, set_single_step, stop_at_fault, stop_handler, stop_stub, unwind and unwound_parts.
 A port to another system is a folder of src/sys/ with IN_PIECES, NO_MEMORY, NOT_ALLOWED, SealedFile, Unmoved, address_space_limit, \
      changes, discard, files, map_anonymous, map_anonymous_at, move_mapping, move_pages, profile, protect_failed, put_executable_at, refused, set_last_error, signals, \
-     stack_bounds, thread_id, touched, unmap and watching.
+     stack_bounds, symbol_at, thread_id, touched, unmap and watching.
 What each has to be stands in src/isa/mod.rs and src/sys/mod.rs; build.rs lists the ports."
 );
 

@@ -10,7 +10,8 @@ fn program(name: &str) {
     modules();
     let source = support::root().join("tests/c").join(name).with_extension("c");
     let program = support::scratch("c").join(name);
-    support::compile("cc", &[&source], &program, &["-std=c99", "-D_POSIX_C_SOURCE=200809L"]);
+    // What is not static in it has a symbol that the system knows.
+    support::compile("cc", &[&source], &program, &["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-rdynamic"]);
     support::run(&program, &[]);
     // Nothing that they do with handles is a mistake, but for those that the test itself is about.
     support::run_with(&program, &[], &[("STEPWELL_CHECK_HANDLES", "1")]);
@@ -38,6 +39,7 @@ programs!(
     variables,
     listing,
     core_dump,
+    host_frames,
     debugger,
     change,
     steps,

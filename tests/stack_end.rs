@@ -167,7 +167,14 @@ enum Way {
     Looking,
     /// Whose callback calls the guest again, without end.
     StoppingAgain,
+    /// As `Again`, with a core dump of each trap.
+    DumpingAgain,
+    /// As `Looking`, with a core dump of each trap.
+    LookingDumping,
 }
+
+const WAYS: [Way; 6] =
+    [Way::Plain, Way::Again, Way::Looking, Way::StoppingAgain, Way::DumpingAgain, Way::LookingDumping];
 
 /// What a stop callback that has called the guest ends it with.
 const ENOUGH: &str = "stopped once";
@@ -183,10 +190,11 @@ static RUNS: AtomicUsize = AtomicUsize::new(0);
 
 fn run(engine: &Engine, module: &Module, way: Way) {
     let mut store = Store::new(engine);
+    store.set_core_dumps(matches!(way, Way::DumpingAgain | Way::LookingDumping));
     let ExternType::Func(ty) = module.imports().next().unwrap().2 else { unreachable!() };
     let host = Func::new(&mut store, ty, move |mut caller, params, results| {
         results.copy_from_slice(params);
-        if way == Way::Again {
+        if matches!(way, Way::Again | Way::DumpingAgain) {
             let run = caller.export("run").and_then(Extern::func).unwrap();
             let outcome = run.call(&mut caller, &[Val::I64(0)], &mut [Val::I64(0)]);
             assert!(outcome.is_err());
@@ -196,7 +204,7 @@ fn run(engine: &Engine, module: &Module, way: Way) {
     });
     let instance = Instance::new(&mut store, module, &[host.unwrap().into()]).unwrap();
     let run = instance.export(&mut store, "run").and_then(Extern::func).unwrap();
-    if matches!(way, Way::Looking | Way::StoppingAgain) {
+    if matches!(way, Way::Looking | Way::StoppingAgain | Way::LookingDumping) {
         let debugger = Debugger::attach(&mut store, move |stop| {
             if let Some(frame) = stop.top() {
                 std::hint::black_box((frame.locals().len(), frame.operands().len(), frame.offset()));
@@ -244,7 +252,7 @@ fn nothing_is_touched_below_a_stack() {
                 let module = Module::new(&engine, &module(values, params)).unwrap();
                 module.debug_code(&|_, _| true).unwrap();
                 for size in sizes {
-                    for way in [Way::Plain, Way::Again, Way::Looking, Way::StoppingAgain] {
+                    for way in WAYS {
                         if std::env::var_os("STEPWELL_VERBOSE").is_some() {
                             eprintln!("{signals} {debug_tier:?} {reserve} {values} {params} {size} {way:?}");
                         }

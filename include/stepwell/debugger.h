@@ -1282,6 +1282,22 @@ size_t stepwell_frame_id(const stepwell_frame_t *frame);
 STEPWELL_API bool stepwell_frame_called_through_host(const stepwell_frame_t *frame);
 
 /**
+ * Writes the name of the host function that the frame waits for to `out`, as far as it has one: the symbol of its
+ * callback, demangled, or what WASI's functions are imported as (`wasi_snapshot_preview1.fd_write`). A symbol is found
+ * only where the callback itself is exported for dynamic linking: by a library, or by a program that was linked with
+ * `-rdynamic`. It is the name of what the guest has called; what that calls in turn is not looked at.
+ *
+ * False, and nothing written, where it has none, where the frame waits for no host function, where the guest has found
+ * it in a table (which may have been changed meanwhile), for a frame in production code whose instance is not known,
+ * and if the stop is over.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+bool stepwell_frame_host_symbol(const stepwell_frame_t *frame,
+                                own wasm_name_t *out);
+
+/**
  * The frame's module; NULL if the stop is over.
  *
  * Thread: inside callback only.

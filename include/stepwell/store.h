@@ -244,6 +244,23 @@ own stepwell_error_t *stepwell_store_collect(wasm_store_t *store);
 STEPWELL_API
 size_t stepwell_store_object_count(const wasm_store_t *store);
 
+/**
+ * Has each trap that leaves a guest of the store have a core dump, which `stepwell_trap_core_dump` gives, or ends
+ * that. At first there are none, which costs nothing. The dump is made when the guest's frames have been left and
+ * before anybody else comes to the store; it takes the time of reading all memories, and memory for what in them is
+ * not zero. Where guests and host functions call each other, the innermost guest that traps leaves the dump, with the
+ * frames of all, also if a host function then goes on without telling of the trap.
+ *
+ * No debugger is needed. With one, frames of debug code have locals and operands in the dump; those of production code
+ * have them told as missing, and their instance as unknown where the store has several of the module.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_store_core_dumps_set(wasm_store_t *store,
+                                                   bool core_dumps);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

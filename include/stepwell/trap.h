@@ -152,6 +152,19 @@ const char *stepwell_trap_message(const wasm_trap_t *trap);
 STEPWELL_API
 const char *stepwell_trap_backtrace(const wasm_trap_t *trap);
 
+/**
+ * Writes the core dump that was made of a trap to `out`: as `stepwell_stop_core_dump` makes one, of the store as it
+ * was when the guest trapped. An error with `STEPWELL_ERROR_STATE` where there is none: it was not asked for by
+ * `stepwell_store_core_dumps_set`, the trap has left no guest, or a program has ended itself; one with
+ * `STEPWELL_ERROR_LIMIT` where memories had more than 1 GiB that was not zero.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_trap_core_dump(const wasm_trap_t *trap,
+                                             own wasm_byte_vec_t *out);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

@@ -1252,6 +1252,13 @@ class Frame(Unique):
         return bool(c.stepwell_frame_called_through_host(self._handle))
 
     @cached_property
+    def host_symbol(self) -> Optional[str]:
+        """The name of the host function that it waits for, as far as that has one: what WASI's functions are imported as, or the symbol of
+        a callback of C's. None for functions of Python."""
+        name = c.wasm_name_t()
+        return take_bytes(name).decode("utf-8", "replace") if c.stepwell_frame_host_symbol(self._handle, byref(name)) else None
+
+    @cached_property
     def is_production(self) -> bool:
         """Whether it runs in production code, for it was entered before the debugger was attached. What is in its locals and operands is
         not known: to ask is an error. Nor is its instance, where the store has several of its module."""
@@ -1380,7 +1387,7 @@ class Frame(Unique):
         name = name_to_show(self.func_name) if self.func_name is not None else f"func {self.func_index}"
         if self.source:
             name += f" ({self.source[0]})"
-        host = " (through the host)" if self.called_through_host else ""
+        host = f" (through the host{f': {self.host_symbol}' if self.host_symbol else ''})" if self.called_through_host else ""
         if self.is_production:
             return f"#{self.index} {name} at {self.offset:#x}{host}  in production code"
         named: Dict[Any, str] = {index: name_to_show(name) for name, index in self.locals.names.items()}

@@ -105,6 +105,15 @@ class Trap(Error):
         self.frames = list(frames)
         self._text = text
 
+    _core_dump: Union[bytes, Error, None] = None
+
+    def core_dump(self) -> bytes:
+        """The core dump that was made of it, a WebAssembly module in the format "Coredump": see `Store.set_core_dumps()`. An `Error`
+        where there is none."""
+        if isinstance(self._core_dump, bytes):
+            return self._core_dump
+        raise self._core_dump or Error("the trap has left no guest yet, and so has no core dump", ErrorCode.STATE)
+
     def __str__(self) -> str:
         return self._text or self.message
 
@@ -237,8 +246,14 @@ def take_trap(trap: Any, store: Store) -> Error:
         c.wasm_frame_vec_delete(byref(trace))
         code = known(TrapCode, c.stepwell_trap_code(trap))
         thrown = c.stepwell_trap_exception(trap)
+        told: Trap
         if thrown:
-            return GuestException(exn_of(store, thrown), message, code, frames, text)
-        return Trap(message, code, frames, text)
+            told = GuestException(exn_of(store, thrown), message, code, frames, text)
+        else:
+            told = Trap(message, code, frames, text)
+        dump = c.wasm_byte_vec_t()
+        none = c.stepwell_trap_core_dump(trap, byref(dump))
+        told._core_dump = take_error(none) if none else take_bytes(dump)
+        return told
     finally:
         c.wasm_trap_delete(trap)

@@ -74,6 +74,11 @@ class Store(Managed):
             check(c.stepwell_store_limits_set(self._handle, memory_bytes, table_elements, instances))
             check(c.stepwell_store_heap_limit_set(self._handle, heap_bytes))
 
+    def set_core_dumps(self, asked: bool) -> None:
+        """Has each `Trap` that leaves a guest of it have a core dump, `trap.core_dump()`, or ends that. No debugger is needed."""
+        with self._lock:
+            check(c.stepwell_store_core_dumps_set(self._handle, asked))
+
     @property
     def heap_bytes(self) -> int:
         """The bytes of what its guests have made, as far as it was not collected yet."""

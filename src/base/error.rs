@@ -104,6 +104,11 @@ impl Error {
         self.0.payload.as_ref()?.downcast_ref()
     }
 
+    /// The same, to change.
+    pub fn payload_mut<T: 'static>(&mut self) -> Option<&mut T> {
+        self.0.payload.as_mut()?.downcast_mut()
+    }
+
     /// Takes the payload out as a `T`, or gives the error back.
     pub fn into_payload<T: 'static>(mut self) -> Result<Box<T>, Self> {
         match self.0.payload.take().map(|payload| payload.downcast()) {

@@ -13,7 +13,7 @@ use super::plumbing::object::Object;
 use super::plumbing::own::{Out, Own, borrow, borrow_mut, handle, lend, null, string};
 use super::vecs::wasm_val_vec_t;
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::{Caller, Func, Instance, Val};
+use crate::runtime::{Caller, Func, HostOrigin, Instance, Val};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
@@ -67,6 +67,10 @@ impl Body {
         Ok(Body { callback: callback.ok_or_else(|| null("callback"))?, env })
     }
 
+    fn origin(&self) -> HostOrigin {
+        HostOrigin::Callback(self.callback as usize)
+    }
+
     fn call(&self, mut caller: Caller<'_>, params: &[Val], results: &mut [Val]) -> Result<()> {
         let parts = CallerParts::of(&mut caller)?;
         // SAFETY: C registered the callback with this environment.
@@ -97,8 +101,10 @@ pub unsafe extern "C" fn stepwell_func_new(
         let (cell, ty) = unsafe { (borrow(store, "store")?, func_type(r#type)?) };
         let mut store = cell.enter()?;
         let body = Body::new(callback, env)?;
+        let origin = body.origin();
         let call = move |caller: Caller<'_>, params: &[Val], results: &mut [Val]| body.call(caller, params, results);
         let func = Func::new(&mut *store, ty, call)?;
+        func.set_origin(&mut *store, origin)?;
         // SAFETY: `out` is C's.
         unsafe { out.write(Own::new(Object::new(cell, func))) };
         Ok(())
@@ -127,7 +133,9 @@ pub unsafe extern "C" fn stepwell_linker_define_caller_func(
         // SAFETY: as above.
         let (module, name) = unsafe { (string(module, "module")?, string(name, "name")?) };
         let body = Body::new(callback, env)?;
+        let origin = body.origin();
         linker.func_new(module, name, ty, move |caller, params, results| body.call(caller, params, results))?;
+        linker.set_origin(module, name, origin);
         Ok(())
     })
 }

@@ -15,7 +15,7 @@ use super::type_object::TypeObject;
 use super::val::{list_from_c, to_c};
 use super::vecs::wasm_val_vec_t;
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::{Func, Val};
+use crate::runtime::{Func, HostOrigin, Val};
 use smallvec::SmallVec;
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -49,13 +49,14 @@ pub(super) unsafe fn get<'a>(pointer: *const wasm_func_t) -> Result<(&'a Object,
     }
 }
 
-/// Makes a host function.
+/// Makes a host function, whose callback is at this address.
 ///
 /// # Safety
 /// The pointers are NULL or live.
 unsafe fn new(
     store: *mut wasm_store_t,
     ty: *const wasm_functype_t,
+    address: usize,
     body: impl Fn(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> Own<wasm_trap_t> + Send + Sync + 'static,
 ) -> Result<Own<wasm_func_t>> {
     // SAFETY: by the contract.
@@ -63,6 +64,7 @@ unsafe fn new(
     let mut store = cell.enter()?;
     let func =
         Func::new(&mut *store, ty, move |mut caller, params, results| call_back(&mut caller, params, results, &body))?;
+    func.set_origin(&mut *store, HostOrigin::Callback(address))?;
     Ok(Own::new(Object::new(cell, func)))
 }
 
@@ -78,7 +80,7 @@ pub unsafe extern "C" fn wasm_func_new(
     or_null("wasm_func_new", || {
         let callback = callback.ok_or_else(|| null("callback"))?;
         // SAFETY: C passes live objects or NULL, and a callback of this type.
-        unsafe { new(store, r#type, move |args, results| callback(args, results)) }
+        unsafe { new(store, r#type, callback as usize, move |args, results| callback(args, results)) }
     })
 }
 
@@ -98,7 +100,7 @@ pub unsafe extern "C" fn wasm_func_new_with_env(
     or_null("wasm_func_new_with_env", move || {
         let callback = callback.ok_or_else(|| null("callback"))?;
         // SAFETY: C passes live objects or NULL, and a callback of this type with its environment.
-        unsafe { new(store, r#type, move |args, results| callback(env.get(), args, results)) }
+        unsafe { new(store, r#type, callback as usize, move |args, results| callback(env.get(), args, results)) }
     })
 }
 

@@ -22,7 +22,7 @@ use super::plumbing::own::{Out, Own, borrow, borrow_mut, null, string};
 use super::progress::{Progress, stepwell_guarded_progress_callback_t};
 use super::vecs::wasm_val_vec_t;
 use crate::base::Result;
-use crate::runtime::{Caller, Func, Val};
+use crate::runtime::{Caller, Func, HostOrigin, Val};
 use std::ffi::{c_char, c_void};
 
 /// As `stepwell_func_callback_t`, with an outcome.
@@ -64,6 +64,11 @@ fn body(callback: stepwell_guarded_func_callback_t, env: Env) -> Result<impl Hos
     })
 }
 
+/// Where a host function of such a callback comes from.
+fn origin_of(callback: stepwell_guarded_func_callback_t) -> HostOrigin {
+    callback.map_or(HostOrigin::Closure, |callback| HostOrigin::Callback(callback as usize))
+}
+
 /// As `stepwell_func_new`, with a callback that says by an outcome how it ended.
 ///
 /// Thread: one at a time per store.
@@ -84,6 +89,7 @@ pub unsafe extern "C" fn stepwell_guarded_func_new(
         let (cell, ty) = unsafe { (borrow(store, "store")?, func_type(r#type)?) };
         let mut store = cell.enter()?;
         let func = Func::new(&mut *store, ty, body(callback, env)?)?;
+        func.set_origin(&mut *store, origin_of(callback))?;
         // SAFETY: `out` is C's.
         unsafe { out.write(Own::new(Object::new(cell, func))) };
         Ok(())
@@ -111,6 +117,7 @@ pub unsafe extern "C" fn stepwell_linker_define_guarded_func(
         // SAFETY: as above.
         let (module, name) = unsafe { (string(module, "module")?, string(name, "name")?) };
         linker.func_new(module, name, ty, body(callback, env)?)?;
+        linker.set_origin(module, name, origin_of(callback));
         Ok(())
     })
 }

@@ -13,7 +13,7 @@ use super::plumbing::object::Object;
 use super::plumbing::own::{Out, Own, borrow, borrow_mut, handle, null, string};
 use super::{instance, instance_pre, module};
 use crate::base::{Error, ErrorKind, Escaped};
-use crate::runtime::Linker;
+use crate::runtime::{HostOrigin, Linker};
 use std::ffi::{c_char, c_void};
 
 handle!(stepwell_linker_t => Linker);
@@ -100,6 +100,7 @@ pub unsafe extern "C" fn stepwell_linker_define_func(
             // SAFETY: C registered the callback with this environment.
             call_back(&mut caller, params, results, |args, results| unsafe { callback(env.get(), args, results) })
         })?;
+        linker.set_origin(module, name, HostOrigin::Callback(callback as usize));
         Ok(())
     })
 }

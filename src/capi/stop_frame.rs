@@ -1,6 +1,6 @@
 //! `stepwell_frame_t`: a frame of a stop. (`wasm_frame_t` is a frame of a trap that is over.)
 
-use super::bytes::lend_name;
+use super::bytes::{lend_name, wasm_name_t};
 use super::plumbing::cell::StoreCell;
 use super::plumbing::guard::{or_null, or_value};
 use super::plumbing::handles::{stepwell_frame_t, wasm_instance_t, wasm_module_t};
@@ -9,6 +9,7 @@ use super::plumbing::own::{Out, Own, null};
 use super::source::{stepwell_source_t, write_source};
 use super::stop::with_frame;
 use super::val::{to_c, wasm_val_t};
+use super::vecs::wasm_byte_vec_t;
 use crate::base::{LocalIndex, Result};
 use crate::debug::Frame;
 use crate::runtime::Val;
@@ -62,6 +63,27 @@ pub unsafe extern "C" fn stepwell_frame_id(frame: *const stepwell_frame_t) -> us
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stepwell_frame_called_through_host(frame: *const stepwell_frame_t) -> bool {
     or_null("stepwell_frame_called_through_host", || with_frame(frame, |_, frame| Ok(frame.called_through_host())))
+}
+
+/// Writes the name of the host function that the frame waits for to `out`, as far as it has one: the symbol of its
+/// callback, demangled, or what WASI's functions are imported as (`wasi_snapshot_preview1.fd_write`). A symbol is found
+/// only where the callback itself is exported for dynamic linking: by a library, or by a program that was linked with
+/// `-rdynamic`. It is the name of what the guest has called; what that calls in turn is not looked at.
+///
+/// False, and nothing written, where it has none, where the frame waits for no host function, where the guest has found
+/// it in a table (which may have been changed meanwhile), for a frame in production code whose instance is not known,
+/// and if the stop is over.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_frame_host_symbol(frame: *const stepwell_frame_t, out: Out<wasm_name_t>) -> bool {
+    or_null("stepwell_frame_host_symbol", || {
+        let out = out.check("out")?;
+        let Some(name) = with_frame(frame, |_, frame| Ok(frame.host_symbol()))? else { return Ok(false) };
+        // SAFETY: `out` is C's.
+        unsafe { out.write(wasm_byte_vec_t::bytes(name.as_bytes())) };
+        Ok(true)
+    })
 }
 
 /// The frame's module; NULL if the stop is over.

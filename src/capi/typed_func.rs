@@ -16,7 +16,7 @@ use super::plumbing::own::{Out, Own, borrow, borrow_mut, handle, null, string};
 use super::trap::trap_or_error;
 use super::val::{float32_t, float64_t};
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::{Caller, Func, RawFunc, ValRaw};
+use crate::runtime::{Caller, Func, HostOrigin, RawFunc, ValRaw};
 use crate::wasm::FuncType;
 use std::ffi::{c_char, c_void};
 
@@ -153,6 +153,11 @@ fn body(
     })
 }
 
+/// Where a host function of such a callback comes from.
+fn origin_of(callback: stepwell_func_unchecked_callback_t) -> HostOrigin {
+    callback.map_or(HostOrigin::Closure, |callback| HostOrigin::Callback(callback as usize))
+}
+
 /// A new host function on raw values, of a type without references. `finalizer(env)` runs when nothing holds the
 /// function any more, or when this fails. The finalizer may be NULL.
 ///
@@ -175,6 +180,7 @@ pub unsafe extern "C" fn stepwell_func_new_unchecked(
         let mut store = cell.enter()?;
         // SAFETY: the callback keeps to the type: that is what C registers it for.
         let func = unsafe { Func::new_raw(&mut *store, ty, body(callback, env)?) }?;
+        func.set_origin(&mut *store, origin_of(callback))?;
         // SAFETY: `out` is C's.
         unsafe { out.write(Own::new(Object::new(cell, func))) };
         Ok(())
@@ -203,6 +209,7 @@ pub unsafe extern "C" fn stepwell_linker_define_func_unchecked(
         let (module, name) = unsafe { (string(module, "module")?, string(name, "name")?) };
         // SAFETY: the callback keeps to the type: that is what C registers it for.
         unsafe { linker.func_new_raw(module, name, ty, body(callback, env)?)? };
+        linker.set_origin(module, name, origin_of(callback));
         Ok(())
     })
 }

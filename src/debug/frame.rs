@@ -1,8 +1,10 @@
 //! A live Wasm frame as it is shown: which function it is of, where in it, and every local and every operand.
 
 use crate::base::{Error, ErrorKind, FuncIndex, LocalIndex, Result, WasmOffset};
+use crate::code::CodeSlot;
 use crate::dwarf::Location;
 use crate::runtime::{FrameState, Instance, KeptFrame, Module, StoreRef, Val};
+use crate::wasm::{Called, called};
 
 /// A frame of a stop. It borrows the stop, so it cannot outlive it.
 #[derive(Clone, Copy)]
@@ -14,6 +16,11 @@ pub struct Frame<'a> {
 impl<'a> Frame<'a> {
     pub(super) fn new(store: StoreRef<'a>, kept: &'a KeptFrame) -> Self {
         Frame { store, kept }
+    }
+
+    /// The slot of its code.
+    pub(super) fn slot(&self) -> CodeSlot {
+        self.kept.slot()
     }
 
     pub(super) fn store(&self) -> StoreRef<'a> {
@@ -84,6 +91,25 @@ impl<'a> Frame<'a> {
     /// Whether the host was called from this frame and called the next inner one: host frames stand between.
     pub fn called_through_host(&self) -> bool {
         self.kept.called_through_host()
+    }
+
+    /// The name of the host function that the frame waits for, as far as it has one: see
+    /// [`Func::host_symbol`](crate::runtime::Func::host_symbol). It is of
+    /// the function that the guest has called; host frames further in are not looked at. None where the frame waits for
+    /// none, or has found it in a table, which may be another one meanwhile, and in production code where the instance
+    /// or the reference is not known.
+    pub fn host_symbol(&self) -> Option<String> {
+        if !self.kept.is_in_call() {
+            return None;
+        }
+        let func = match called(self.module().binary(), self.offset())? {
+            Called::Func(index) => self.instance()?.imported_func(self.store, index)?,
+            Called::Reference => match self.operands().pop()? {
+                Val::FuncRef(func) => func?,
+                _ => return None,
+            },
+        };
+        func.host_symbol(self.store)
     }
 
     /// A number that is the same for one activation at every stop, and for those that take its place by tail calls. A

@@ -286,11 +286,6 @@ impl<'a> Stop<'a> {
         }
     }
 
-    /// All instances of the store.
-    pub(super) fn instances(&self) -> impl ExactSizeIterator<Item = Instance> + '_ {
-        self.store.instances()
-    }
-
     /// Refuses to change frames where that cannot be done.
     fn check_change(&self) -> Result<()> {
         let refuse = |kind, message: String| Err(Error::new(kind, message));

@@ -47,6 +47,7 @@ pub use handle::typed::{WasmRet, WasmTy, WasmValues};
 pub use objects::attachers::Attacher;
 pub use objects::deadline::{Ask, Interrupter};
 pub use objects::handles::{AnyRef, ExnRef, Extern, ExternRef, Func, Global, Instance, Memory, Root, Table, Tag};
+pub use objects::host::HostOrigin;
 pub use objects::owned::{EventId, StoreId};
 pub(crate) use objects::roots::Scope;
 pub use objects::roots::{Rooted, Roots};
@@ -55,6 +56,7 @@ pub use objects::trap::{FrameInfo, Trap};
 pub use objects::values::Val;
 pub use objects::watched::WATCHED_PAGE;
 pub use store::collect::{Collected, StoreUsage};
+pub use store::dumping::DumpedFrame;
 pub use store::events::{
     Answer, Catcher, Event, EventSink, ExceptionInfo, Grown, HostCalled, Replacement, Side, StandingFrame, StopInfo,
     Told, Touched, TrapInfo,

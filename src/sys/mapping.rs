@@ -5,7 +5,7 @@
 use super::pages::{PAGE_SIZE, Reservation};
 use super::source::{Piece, Source};
 use super::system::changes::{Mark, set_writable};
-use super::system::touched::private_pages;
+use super::system::touched::{filled_pages, private_pages};
 use super::system::{SealedFile, unmap};
 use crate::base::{Error, ErrorKind, Result};
 use std::ops::Range;
@@ -250,6 +250,23 @@ impl MemoryMapping {
             return Ok(true);
         }
         self.space.give_back(0..self.first)
+    }
+
+    /// The parts of what is accessible that may hold something else than zeros, lowest first, in whole pages. Nothing
+    /// is read for it. [`None`] where the system does not tell.
+    pub fn filled(&self) -> Option<Vec<Range<usize>>> {
+        let (base, image) = (self.space.base() as usize, self.file_at());
+        let end = base + self.accessible;
+        let image = if image.is_empty() { base..base } else { image };
+        let mut found = Vec::new();
+        let mut add = |range: Range<usize>| found.push(range.start - base..range.end - base);
+        let told = filled_pages(base..image.start, &mut add) && {
+            if !image.is_empty() {
+                add(image.clone());
+            }
+            filled_pages(image.end..end, &mut add)
+        };
+        told.then_some(found)
     }
 
     /// The addresses at which the image's file is mapped; none without.

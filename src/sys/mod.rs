@@ -19,7 +19,7 @@
 //! | `protect_failed` | the error for a change of protection that `region` has just said was refused |
 //! | `SealedFile` | a file in memory that nobody can change once it is filled; mapped for reading, or executable and copy-on-write, or to be written with a copy of each page that is; or that there is none |
 //! | `refused` | whether the last call failed because the system does not allow it, rather than for lack of memory |
-//! | `touched`: `private_pages` | which pages of a memory hold something of their own, or that it is not known |
+//! | `touched`: `private_pages`, `filled_pages` | which pages of a memory hold something of their own, or something else than zeros, or that it is not known |
 //! | `changes`: `Mark`, `set_writable` | which pages of a memory were changed since a moment; forbids writing to some |
 //! | `set_last_error`, `NO_MEMORY`, `NOT_ALLOWED`, `IN_PIECES` | has the last call failed for this reason: for failures on demand |
 //! | `stack_bounds` | where this thread's stack is |
@@ -29,6 +29,7 @@
 //! | name | what it must do | who uses it |
 //! |---|---|---|
 //! | `address_space_limit` | how much address space the process may have, where that is limited | `runtime/` |
+//! | `symbol_at` | the symbol of the function that begins at an address, if that is exported for dynamic linking | `runtime/` |
 //! | `thread_id` | the system's number of this thread, which is not 0 | `capi/` |
 //! | [`signals`]: [`install`](signals::install), [`install_again`](signals::install_again) | has faults of guests go on where [`signals::Classify`] says, and all others to the host | `runtime/` |
 //! | [`signals`]: [`prepare_thread`](signals::prepare_thread) | makes sure that this thread can be told of a fault with little stack left | `runtime/` |
@@ -60,4 +61,4 @@ pub mod zeros;
 #[cfg(target_os = "linux")]
 use linux as system;
 
-pub use system::{files, profile, signals, watching};
+pub use system::{files, profile, signals, symbol_at, watching};

@@ -177,6 +177,7 @@ fn spawn(mut caller: Caller<'_>, threads: &Arc<Threads>, state: &Arc<State>, arg
     let memories = memories_of(&caller, instance)?;
     let mut store = Store::new(caller.engine());
     caller.share_limits(&mut store)?;
+    store.set_core_dumps(caller.core_dumps());
     let Some(number) = threads.add(store.interrupter()?) else { return Ok(NO_MORE) };
     let forget = |error: Error| {
         threads.ended(number, Ok(()));

@@ -18,10 +18,10 @@
 
 use super::operators::{Flow, OF_GUEST, Row, memory_of, of_shared, row};
 use super::types::MemoryType;
-use crate::base::{Error, ErrorKind, Result, WasmOffset};
+use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use std::fmt::Display;
 use std::sync::Arc;
-use wasmparser::{BlockType, Catch, FunctionBody, Operator, OperatorsReader};
+use wasmparser::{BinaryReader, BlockType, Catch, FunctionBody, Operator, OperatorsReader};
 
 /// The opcodes of `else`, `end` and `try_table`, and of what ends a part of a `try`, or all of it.
 const ELSE: u8 = 0x05;
@@ -50,6 +50,26 @@ pub fn is_loop(binary: &[u8], at: WasmOffset) -> bool {
 /// Whether the instruction at an offset of a module is `return`.
 pub fn is_return(binary: &[u8], at: WasmOffset) -> bool {
     binary.get(at.index()) == Some(&RETURN)
+}
+
+/// What an instruction calls, as far as it says so by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Called {
+    /// This function.
+    Func(FuncIndex),
+    /// What the reference on top of the operands refers to.
+    Reference,
+}
+
+/// What the instruction at an offset of a module calls: [`None`] for one that calls nothing, hands its frame on, or
+/// takes the function from a table.
+pub fn called(binary: &[u8], at: WasmOffset) -> Option<Called> {
+    let mut reader = OperatorsReader::new(BinaryReader::new(binary.get(at.index()..)?, u64::from(at.get())));
+    match reader.read().ok()? {
+        Operator::Call { function_index } => Some(Called::Func(FuncIndex::new(function_index))),
+        Operator::CallRef { .. } => Some(Called::Reference),
+        _ => None,
+    }
 }
 
 /// The opcodes of `block`, `loop` and `try`.

@@ -24,8 +24,8 @@ pub use accesses::{
     GlobalWrite, LocalWrite, call_operands, calls_of, global_writes, local_writes, memory_access, plain_width,
 };
 pub use body::{
-    BlockKind, Instruction, Instructions, Step, Surroundings, Walk, behind_structure, catch_labels, is_loop, is_return,
-    is_tail_call, targets, unreadable,
+    BlockKind, Called, Instruction, Instructions, Step, Surroundings, Walk, behind_structure, called, catch_labels,
+    is_loop, is_return, is_tail_call, targets, unreadable,
 };
 pub use defined::{Composite, DefinedType};
 pub use features::Features;

@@ -106,6 +106,7 @@ void limiting(stepwell::Span<const std::uint8_t> binary) {
     Engine engine(Config().fuel(true).epoch(true));
     Store store(engine);
     store.limits(1 << 20, 1000, 10); // bytes of memories, elements of tables, instances
+    store.core_dumps(true);          // each trap carries a core dump from now on: error.core_dump()
     Instance instance(store, Module(store, binary));
     auto fib = instance.func<std::int32_t(std::int32_t)>("fib");
 

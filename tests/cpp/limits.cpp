@@ -17,6 +17,17 @@ void fuel() {
   Instance instance(store, Module(store, bytes(FIB)));
   auto fib = instance.func<int(int)>("fib");
   CHECK(fib.try_call(5).error().trap_code() == TrapCode::OutOfFuel && store.fuel() == 0);
+  {
+    const Error none = fib.try_call(5).error();
+    CHECK(none.core_dump().empty() && none.no_core_dump().find("none was asked for") != std::string::npos);
+    store.core_dumps(true);
+    const Error trap = fib.try_call(5).error();
+    const Module dump(store, trap.core_dump());
+    CHECK(trap.no_core_dump().empty() && dump.custom_section("corestack") && dump.custom_section("coreinstances"));
+    store.core_dumps(false);
+    CHECK(fib.try_call(5).error().core_dump().empty());
+    CHECK(Error("mine").core_dump().empty() && Error("mine").no_core_dump().empty());
+  }
   store.set_fuel(1000000);
   CHECK(fib(10) == 55);
   const std::uint64_t left = store.fuel();

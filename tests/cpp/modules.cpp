@@ -209,6 +209,7 @@ int main(int, char **argv) {
       const std::vector<std::uint8_t> dump = stop.core_dump();
       const Module read(store, dump);
       CHECK(read.custom_section("corestack") && read.custom_section("coreinstances") && dump.size() < instance.memory("memory").size());
+      CHECK(!here.host_symbol());
       // as objects
       const Variable scope = here.variables(Scope::Parameters);
       const std::vector<Variable> parameters = scope.children();

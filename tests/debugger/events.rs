@@ -2,7 +2,7 @@
 //! told, in which order, with what frames; what answers do; and what runs within a callback.
 
 use std::sync::{Arc, Mutex};
-use stepwell::base::{ErrorKind, GlobalIndex};
+use stepwell::base::{ErrorKind, FuncIndex, GlobalIndex, WasmOffset};
 use stepwell::debug::{Action, Debugger, Events, Reason, Stop, WatchKind};
 use stepwell::runtime::DebugTier;
 use stepwell::*;
@@ -420,5 +420,82 @@ fn what_is_made_while_a_memory_grows_takes_nothing_away() {
         let mut results = [Val::I32(0)];
         run.call(&mut store, &[], &mut results).unwrap();
         assert_eq!(results, [Val::I32(42)], "{tier:?} {before}");
+    }
+}
+
+/// A frame that waits for a host function says its name, where it has one, and where it is known which it waits for.
+#[test]
+fn a_frame_says_which_host_function_it_waits_for() {
+    const TEXT: &str = r#"(module
+        (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+        (import "host" "closure" (func $closure (result i32)))
+        (import "host" "guest" (func $guest (result i32)))
+        (type $f (func (result i32)))
+        (table funcref (elem $yield))
+        (elem declare func $yield $inner)
+        (memory (export "memory") 1)
+        (func $inner (result i32) (i32.const 1))
+        (func (export "direct") (result i32) (call $yield))
+        (func (export "closure") (result i32) (call $closure))
+        (func (export "guest") (result i32) (call $guest))
+        (func (export "reference") (result i32) (call_ref $f (ref.func $yield)))
+        (func (export "table") (result i32) (call_indirect (type $f) (i32.const 0)))
+        (func $tail (result i32) (return_call $yield))
+        (func (export "tail") (result i32) (call $tail)))"#;
+    for tier in TIERS {
+        let engine = Engine::new(Config { debug: true, debug_tier: tier, ..Config::default() }).unwrap();
+        let module = Module::new(&engine, &wat::parse_str(TEXT).unwrap()).unwrap();
+        let mut store = Store::new(&engine);
+        let mut linker = Linker::new(&engine);
+        stepwell::wasi::WasiConfig::new().add_to(&mut linker, &mut store).unwrap();
+        linker.func_wrap("host", "closure", || 3).unwrap();
+        // What is imported is a guest's function, which calls the host in its turn.
+        let inner = Module::new(
+            &engine,
+            &wat::parse_str(
+                r#"(module (import "host" "closure" (func $f (result i32)))
+                    (func (export "guest") (result i32) (return_call $f)))"#,
+            )
+            .unwrap(),
+        )
+        .unwrap();
+        let inner = linker.instantiate(&mut store, &inner).unwrap();
+        linker.instance(&mut store, "host", inner).unwrap();
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        let log: Arc<Mutex<Vec<Option<String>>>> = Arc::default();
+        let told = log.clone();
+        let debugger = Debugger::attach(&mut store, move |stop| {
+            let top = stop.top().unwrap();
+            match stop.reason() {
+                // It has not called yet.
+                Reason::Breakpoint(_) => assert_eq!(top.host_symbol(), None),
+                Reason::HostCall(_) => {
+                    told.lock().unwrap().push(top.host_symbol());
+                    // Frames further out wait for guests.
+                    for frame in (1..stop.frame_count()).map(|index| stop.frame(index).unwrap()) {
+                        assert_eq!(frame.host_symbol(), None);
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+            Action::Continue
+        })
+        .unwrap();
+        debugger.set_events(&mut store, Events::HOST_CALL).unwrap();
+        let direct = module.instructions(FuncIndex::new(4), WasmOffset::new(0), 1).unwrap()[0].offset;
+        debugger.break_at(&mut store, &module, direct).unwrap();
+        let name = Some("wasi_snapshot_preview1.sched_yield".to_owned());
+        for (export, expected) in [
+            ("direct", name.clone()),
+            ("closure", None),
+            ("guest", None),
+            ("reference", name.clone()),
+            ("table", None),
+            ("tail", None),
+        ] {
+            let func = instance.export(&mut store, export).and_then(Extern::func).unwrap();
+            func.call(&mut store, &[], &mut [Val::I32(0)]).unwrap();
+            assert_eq!(log.lock().unwrap().pop(), Some(expected), "{export} {tier:?}");
+        }
     }
 }

@@ -72,7 +72,7 @@ const RESERVED: &[Row] = &[
     ("cranelift_native", &["compile"]),
     ("wasmparser", &["dwarf", "wasm", "compile"]),
     ("object", &["image", "dwarf", "isa"]),
-    ("wasm_encoder", &["debug"]),
+    ("wasm_encoder", &["runtime"]),
     ("gimli", &["dwarf"]),
     ("cpp_demangle", &["wasm"]),
     ("rustc_demangle", &["wasm"]),

@@ -331,6 +331,26 @@ class Changing(Case):
         self.assertEqual([section.name for section in kept[0][1].custom_sections], ["core", "coremodules", "coreinstances", "corestack"])
         self.assertRaises(ValueError, kept[0][0].core_dump)
 
+    def test_core_dump_of_a_trap(self):
+        def trapping():
+            return self.exports.div(1, 0)
+        with self.assertRaises(stepwell.Trap) as none:
+            trapping()
+        with self.assertRaisesRegex(Error, "none was asked for"):
+            none.exception.core_dump()
+        self.store.set_core_dumps(True)
+        with self.assertRaises(stepwell.Trap) as caught:
+            trapping()
+        dump = caught.exception.core_dump()
+        module = Module(stepwell.Engine(), dump)
+        self.assertEqual([section.name for section in module.custom_sections], ["core", "coremodules", "coreinstances", "corestack"])
+        self.store.set_core_dumps(False)
+        with self.assertRaises(stepwell.Trap) as none:
+            trapping()
+        self.assertRaises(Error, none.exception.core_dump)
+        with self.assertRaisesRegex(Error, "has left no guest"):
+            stepwell.Trap("of the host").core_dump()
+
     def test_jump_and_return(self):
         def then(stop):
             frame = stop.frame()
@@ -1130,10 +1150,10 @@ class Frames(Case):
         module = Module(self.engine, guests.calls_host())
         exports = Instance(self.store, module, [lambda: self.exports.add(1, 2) and None]).exports
         seen = []
-        debugger = Debugger(self.store, lambda stop: seen.extend((f.func_index, f.called_through_host) for f in stop.frames))
+        debugger = Debugger(self.store, lambda stop: seen.extend((f.func_index, f.called_through_host, f.host_symbol) for f in stop.frames))
         debugger.break_at_function(self.module, "add")
         exports.outer()
-        self.assertEqual(seen, [(0, False), (1, True), (2, False)])
+        self.assertEqual(seen, [(0, False, None), (1, True, None), (2, False, None)])
 
     def test_references(self):
         module = Module(self.engine, guests.state())

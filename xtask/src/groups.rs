@@ -50,7 +50,7 @@ pub const GROUPS: &[Group] = &[
         about: "stores: limits, fuel, deadlines, interrupts, collection; the host's own stacks",
         needs: &["error"],
         files: &["store", "thread", "limits", "collect"],
-        items: &["stepwell_stack_t", "stepwell_interrupt_t"],
+        items: &["stepwell_stack_t", "stepwell_interrupt_t", "stepwell_store_core_dumps_set"],
     },
     Group {
         name: "module",
@@ -72,7 +72,7 @@ pub const GROUPS: &[Group] = &[
         about: "traps and their frames; names as people are to see them",
         needs: &["module"],
         files: &["frame", "trap"],
-        items: &[],
+        items: &["stepwell_trap_core_dump"],
     },
     Group {
         name: "func",

@@ -655,6 +655,18 @@ impl Module {
             .get_or_make(inner.id, func, || RerunCode::new(&inner.engine, compile(&inner.info, inner.valid_binary()?)?))
     }
 
+    /// What operands there are before each instruction of a function that it defines: an image without code. Nothing is
+    /// compiled for it.
+    ///
+    /// # Errors
+    /// Where the function cannot be read, or there is no memory for it.
+    pub(in crate::runtime) fn outline(&self, func: DefinedFuncIndex) -> Result<RerunImage> {
+        let Module(inner) = self;
+        let binary = inner.valid_binary()?;
+        let outline = |compiler: &Compiler| compiler.outline(&inner.info, binary, func, Outline::RUN);
+        Ok(inner.engine.compile(outline)?.1)
+    }
+
     /// The code of its production tier.
     pub fn production_code(&self) -> &Shared<EngineCode> {
         &self.0.production

@@ -4,7 +4,7 @@ use crate::abi::{Activation, HOST_FUNC, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
 use crate::isa::{self, HostToWasm};
 use crate::runtime::compiled::config::Config;
-use crate::runtime::control::{attachers, tell, trap};
+use crate::runtime::control::{attachers, dump, tell, trap};
 use crate::runtime::objects::host::HostHead;
 use crate::runtime::store::events::Event;
 use crate::runtime::store::inner::{Exit, StoreInner};
@@ -23,6 +23,7 @@ pub(in crate::runtime) unsafe fn leave_with_error(store: NonNull<StoreInner>, er
     // SAFETY: the caller's promise.
     unsafe {
         let error = trap::add_frames(&*store.as_ptr(), error);
+        dump::note(store, Some(&error));
         (*store.as_ptr()).pending = Some(Exit::Error(error));
     }
     false
@@ -256,7 +257,8 @@ pub(in crate::runtime) fn widen_stack(store: &mut StoreInner) {
 unsafe fn left(store: NonNull<StoreInner>) -> Error {
     // SAFETY: the store is alive, and the guest that used it is gone.
     match unsafe { (*store.as_ptr()).pending.take() } {
-        Some(Exit::Error(error)) => error,
+        // SAFETY: as above, and nobody has come to the store since.
+        Some(Exit::Error(error)) => unsafe { dump::add(store, error) },
         Some(Exit::Panic(payload)) => resume_unwind(payload),
         None => Error::new(ErrorKind::Panic, "guest frames were left without a reason: this is a fault of Stepwell"),
     }

@@ -8,7 +8,7 @@ use crate::base::{DefinedFuncIndex, Escaped, Pc, TagIndex, TextOffset};
 use crate::code::CodeSlot;
 use crate::image::{ImageTables, Place};
 use crate::isa;
-use crate::runtime::control::{call, callers, tell, trap};
+use crate::runtime::control::{call, callers, dump, tell, trap};
 use crate::runtime::objects::exceptions::{TagData, tag_of};
 use crate::runtime::objects::handles::ExnRef;
 use crate::runtime::objects::instance::InstanceData;
@@ -93,7 +93,12 @@ pub(in crate::runtime) unsafe fn throw_from_host(store: NonNull<StoreInner>) {
         // Who is told may call guests, which are left by the same way.
         let exit = (*at).pending.take();
         match (tell(store, exception, landing), landing) {
-            (Err(exit), _) => (*at).pending = Some(exit),
+            (Err(exit), _) => {
+                if let Exit::Error(error) = &exit {
+                    dump::note(store, Some(error));
+                }
+                (*at).pending = Some(exit);
+            }
             (Ok(()), Some(landing)) => {
                 drop(exit);
                 land(store, exception, landing)
@@ -103,6 +108,8 @@ pub(in crate::runtime) unsafe fn throw_from_host(store: NonNull<StoreInner>) {
                     Exit::Error(error) => Exit::Error(trap::add_frames_to_exception(&*at, error)),
                     panic => panic,
                 };
+                // Who was told may have left frames of other guests.
+                dump::note(store, None);
                 (*at).pending = exit.map(placed);
             }
         }
@@ -119,7 +126,12 @@ unsafe fn go_on(store: NonNull<StoreInner>, exception: NonNull<VMException>) {
         let at = store.as_ptr();
         let landing = find(&*at, tag_of(exception), (*at).vm.exit_pc, (*at).vm.exit_fp);
         match (tell(store, exception, landing), landing) {
-            (Err(exit), _) => (*at).pending = Some(exit),
+            (Err(exit), _) => {
+                if let Exit::Error(error) = &exit {
+                    dump::note(store, Some(error));
+                }
+                (*at).pending = Some(exit);
+            }
             (Ok(()), Some(landing)) => land(store, exception, landing),
             (Ok(()), None) => leave(store, exception),
         }
@@ -223,7 +235,10 @@ unsafe fn leave(store: NonNull<StoreInner>, exception: NonNull<VMException>) {
         let exception = ExnRef { store: inner.id, ptr: exception };
         let work = || trap::with_frames(inner, uncaught(inner, exception));
         match catch_unwind(AssertUnwindSafe(work)) {
-            Ok(trap) => (*store.as_ptr()).pending = Some(Exit::Error(trap.into())),
+            Ok(trap) => {
+                dump::note(store, None);
+                (*store.as_ptr()).pending = Some(Exit::Error(trap.into()));
+            }
             Err(payload) => {
                 call::leave_with_panic(store, payload);
             }

@@ -98,6 +98,23 @@ impl RawFrame<'_> {
     }
 }
 
+impl<'a> RawFrame<'a> {
+    /// Its locals and operands, where they are known: not in production code, and not where it has trapped between
+    /// points and nobody has found out with what.
+    pub(in crate::runtime) fn state(&self) -> Option<FrameState<'a>> {
+        let (store, tables) = (self.store, self.store.registry.get(self.slot)?.engine.tables());
+        if tables.tier == Tier::Production || !self.set_up {
+            return None;
+        }
+        if let Some(shown) = self.virtual_frame {
+            return Some(FrameState { store, values: FrameValues::Shown(shown) });
+        }
+        let operands = tables.points.find(self.wasm.get())?.row().shape;
+        let locals = tables.declared_locals_of(self.module.info().defined(self.func)?);
+        Some(FrameState { store, values: FrameValues::Slots { fp: self.fp, tables, locals, operands } })
+    }
+}
+
 /// Where a walk begins: at the frame by which the guest was left.
 #[derive(Clone, Copy)]
 struct From {
@@ -133,6 +150,7 @@ pub struct KeptFrame {
     shape: Option<ShapeId>,
     instance: Option<Instance>,
     production: bool,
+    in_call: bool,
     called_through_host: bool,
 }
 
@@ -173,6 +191,11 @@ impl KeptFrame {
     /// As [`RawFrame::is_production`].
     pub fn is_production(&self) -> bool {
         self.production
+    }
+
+    /// Whether it waits for what its instruction calls.
+    pub fn is_in_call(&self) -> bool {
+        self.in_call
     }
 
     /// Whether the host was called from this frame and called the next inner one: host frames stand between.
@@ -474,6 +497,7 @@ impl<'a> StoreRef<'a> {
                     shape: None,
                     instance: frame.instance(),
                     production: frame.is_production(),
+                    in_call: frame.after_call,
                     called_through_host: std::mem::take(&mut through_host),
                 });
             }
@@ -512,6 +536,7 @@ impl<'a> StoreRef<'a> {
             // SAFETY: a frame at a stop is set up, and is of debug code, which keeps its vmctx there.
             instance: unsafe { instance_in(store.id, stop.fp, offset) },
             production: false,
+            in_call: false,
             called_through_host: false,
         })
     }

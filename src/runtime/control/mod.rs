@@ -8,6 +8,7 @@ pub(in crate::runtime) mod call;
 pub(in crate::runtime) mod callers;
 mod collect;
 pub(in crate::runtime) mod deadline;
+mod dump;
 pub(in crate::runtime) mod exceptions;
 pub(in crate::runtime) mod frames;
 pub(in crate::runtime) mod heap;

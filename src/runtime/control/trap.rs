@@ -4,7 +4,7 @@
 use crate::abi::TrapCode;
 use crate::base::{Error, ErrorKind, Pc, Result};
 use crate::isa;
-use crate::runtime::control::{frames, tell};
+use crate::runtime::control::{dump, frames, tell};
 use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::trap::{FrameInfo, Trap};
 use crate::runtime::store::events::{Event, EventRecord, PcKind, TrapInfo};
@@ -122,10 +122,13 @@ pub(in crate::runtime) unsafe fn raise_at(store: NonNull<StoreInner>, code: Trap
                 at_stop: matches!(kind, PcKind::Stop(_)),
             };
             // What is below the floor has come of telling of a trap already: nobody is told of another one.
-            if fp >= (*at).stack_floor {
-                tell::tell(store, &Event::Trap(&info))?;
-            }
+            let told = match fp >= (*at).stack_floor {
+                true => tell::tell(store, &Event::Trap(&info)).map(drop),
+                false => Ok(()),
+            };
             // Where it has been said that the frame really is, if it has.
+            dump::note(store, told.as_ref().err());
+            told?;
             Err(with_frames(&*at, Trap::from_code(code)).into())
         }
     };

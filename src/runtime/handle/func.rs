@@ -7,11 +7,13 @@ use crate::runtime::control::call;
 use crate::runtime::handle::typed::{MAX_VALUES, WasmValues, func_type};
 use crate::runtime::handle::values::check_types;
 use crate::runtime::objects::handles::{Func, Instance};
+use crate::runtime::objects::host::{HostHead, HostOrigin};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
-use crate::wasm::{FuncType, HeapType};
+use crate::sys::symbol_at;
+use crate::wasm::{FuncType, HeapType, readable};
 use smallvec::SmallVec;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -181,6 +183,47 @@ impl Func {
             let instance = (*func.vmctx.cast::<VMContext>()).instance.cast::<InstanceData>();
             let instance = NonNull::new_unchecked(instance);
             Ok(Some((Instance::from_parts(inner.id, instance), FuncIndex::new(func.func))))
+        }
+    }
+
+    /// Says where a host function comes from. Of a guest's function nothing is said.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] with another store.
+    pub fn set_origin(&self, mut store: impl AsStoreMut, origin: HostOrigin) -> Result<()> {
+        let mut store = store.as_store_mut();
+        let inner = store.inner();
+        inner.check(self.store)?;
+        // SAFETY: just checked; the vmctx of a host function is its head, which nobody else looks at now.
+        unsafe {
+            let func = self.get(inner);
+            if func.func == HOST_FUNC {
+                (*func.vmctx.cast::<HostHead>()).origin = origin;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a host function comes from; none for a guest's function, and with another store.
+    pub fn origin(&self, store: impl AsStore) -> Option<HostOrigin> {
+        let inner = store.as_store().inner();
+        inner.check(self.store).ok()?;
+        // SAFETY: as above.
+        unsafe {
+            let func = self.get(inner);
+            (func.func == HOST_FUNC).then(|| (*func.vmctx.cast::<HostHead>()).origin)
+        }
+    }
+
+    /// The name of a host function, as far as it has one: of the engine's own the names by which they are imported, of
+    /// others the symbol of the function at that address, demangled. The system knows only symbols that are exported
+    /// for dynamic linking, by a library or by a program that was linked for it (`-rdynamic`). None for a closure of
+    /// Rust's, for a guest's function, and with another store.
+    pub fn host_symbol(&self, store: impl AsStore) -> Option<String> {
+        match self.origin(store)? {
+            HostOrigin::Closure => None,
+            HostOrigin::Callback(address) => Some(readable(&symbol_at(address)?)),
+            HostOrigin::Ours(name) => Some(name.to_owned()),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::runtime::control::{announce, attachers, call};
 use crate::runtime::handle::typed::{WasmRet, WasmTy, WasmValues, for_each_arity, func_type};
 use crate::runtime::handle::values::fits;
 use crate::runtime::objects::handles::Func;
-use crate::runtime::objects::host::{HostFunc, HostHead};
+use crate::runtime::objects::host::{HostFunc, HostHead, HostOrigin};
 use crate::runtime::objects::owned::Owned;
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
@@ -114,6 +114,7 @@ unsafe fn add<F: Send + Sync + 'static>(
             store: at.cast(),
             func_ref: VMFuncRef { code, vmctx: std::ptr::null_mut(), sig, func: HOST_FUNC, above },
             marked: false,
+            origin: HostOrigin::Closure,
         },
         body,
     }));

@@ -1,5 +1,6 @@
 //! Instances in the host's hand.
 
+use crate::abi::VMFuncRef;
 use crate::base::{Error, ErrorKind, Escaped, FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex, TagIndex};
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::instantiate;
@@ -10,6 +11,7 @@ use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller};
 use crate::wasm::EntityIndex;
+use std::ptr::NonNull;
 
 impl Instance {
     /// Instantiates a module with these imports, in the order the module asks for them, and runs its start function.
@@ -95,6 +97,19 @@ impl Instance {
         let mut store = store.as_store_mut();
         self.get(store.inner()).ok()?.module.info().funcs.get(index.index())?;
         self.item(store.inner(), EntityIndex::Func(index)).func()
+    }
+
+    /// An imported function by its index; `None` beyond them, or with another store.
+    pub fn imported_func(&self, store: impl AsStore, index: FuncIndex) -> Option<Func> {
+        let inner = store.as_store().inner();
+        let data = self.get(inner).ok()?;
+        if data.module.info().defined(index).is_some() || index.index() >= data.module.info().funcs.len() {
+            return None;
+        }
+        let offset = data.module.layout().imported_func(index);
+        // SAFETY: the layout's place for an import, which is there as long as the instance is.
+        let ptr = unsafe { data.place::<NonNull<VMFuncRef>>(offset).read() };
+        Some(Func { store: inner.id, ptr })
     }
 
     /// A global by its index; `None` as for [`Instance::func`].

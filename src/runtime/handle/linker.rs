@@ -6,6 +6,7 @@ use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::handle::host::{IntoFunc, MakeFunc, SharedHost};
 use crate::runtime::objects::handles::{Extern, Func, Global, Instance, Memory, Table, Tag};
+use crate::runtime::objects::host::HostOrigin;
 use crate::runtime::objects::roots::Rooted;
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, StoreMut};
@@ -155,6 +156,19 @@ impl Linker {
         // SAFETY: handed on to the caller.
         let make = move |store: &mut StoreMut<'_>| unsafe { host.raw(store) };
         self.insert(module, name, Definition::Func(Arc::new(make)))
+    }
+
+    /// Says where the host function comes from that a name was defined as, in every store: see [`Func::set_origin`].
+    pub fn set_origin(&mut self, module: &str, name: &str, origin: HostOrigin) {
+        let defined = self.modules.get_mut(module).and_then(|names| names.get_mut(name));
+        if let Some(Definition::Func(make)) = defined {
+            let unnamed = make.clone();
+            *make = Arc::new(move |store: &mut StoreMut<'_>| {
+                let func = unnamed(store)?;
+                func.set_origin(&mut *store, origin)?;
+                Ok(func)
+            });
+        }
     }
 
     /// Defines all exports of an instance as names of `module`.

@@ -1,6 +1,7 @@
 //! What hosts can do with what they hold: the methods of all handles. Nothing in this room uses it.
 
 mod change;
+mod core_dump;
 pub(in crate::runtime) mod engine;
 pub(in crate::runtime) mod exception;
 pub(in crate::runtime) mod external;

@@ -47,6 +47,18 @@ macro_rules! store_methods {
                 self.as_store().inner().limits
             }
 
+            /// Asks for core dumps, or does so no more: each trap that leaves a guest then has one, which is made
+            /// before anybody else comes to the store ([`Trap::core_dump`](crate::runtime::Trap::core_dump)). At first
+            /// none is asked for, which costs nothing.
+            pub fn set_core_dumps(&mut self, asked: bool) {
+                self.as_store_mut().inner().ask_for_core_dumps(asked);
+            }
+
+            /// Whether core dumps are asked for.
+            pub fn core_dumps(&self) -> bool {
+                self.as_store().inner().dumping.is_some()
+            }
+
             /// Whether it is unusable, after a panic in a host function or callback, or a change of machine code that
             /// the system let neither be made nor be taken back: calls fail with
             /// [`ErrorKind::Poisoned`](crate::base::ErrorKind::Poisoned).

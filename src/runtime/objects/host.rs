@@ -15,6 +15,20 @@ pub(in crate::runtime) struct HostHead {
     pub(in crate::runtime) func_ref: VMFuncRef,
     /// Set during a collection, if it can be reached.
     pub(in crate::runtime) marked: bool,
+    /// What it does, as far as that has a name.
+    pub(in crate::runtime) origin: HostOrigin,
+}
+
+/// Where a host function comes from: what debuggers may find a name by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum HostOrigin {
+    /// A closure of Rust's: it has no name that the system would know.
+    #[default]
+    Closure,
+    /// A function of the host's at this address.
+    Callback(usize),
+    /// A function of ours, with this name.
+    Ours(&'static str),
 }
 
 /// A host function with its closure.

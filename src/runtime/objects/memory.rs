@@ -11,6 +11,7 @@ use crate::sys::mapping::{MemoryImage, MemoryMapping};
 use crate::sys::pages::round_up_to_page;
 use crate::wasm::{Limits, MemoryType};
 use std::cell::Cell;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -135,6 +136,12 @@ impl MemoryData {
         }
         // SAFETY: the place lives as long as the store, as this does.
         unsafe { *self.vm.as_ptr() }
+    }
+
+    /// The parts of it that may hold something else than zeros, lowest first, which may reach beyond its end. [`None`]
+    /// where that is not known without reading it.
+    pub(in crate::runtime) fn filled(&self) -> Option<Vec<Range<usize>>> {
+        self.mapping.as_ref()?.filled()
     }
 
     /// Its length.

@@ -3,6 +3,7 @@
 
 pub(in crate::runtime) mod attachers;
 pub(in crate::runtime) mod deadline;
+pub(in crate::runtime) mod dumped;
 pub(in crate::runtime) mod elements;
 pub(in crate::runtime) mod exceptions;
 pub(in crate::runtime) mod externs;

@@ -1,7 +1,7 @@
 //! Traps as the host is told of them: data, of no store.
 
 use crate::abi::TrapCode;
-use crate::base::{Error, ErrorKind, Escaped, FuncIndex, WasmOffset, printable};
+use crate::base::{Error, ErrorKind, Escaped, FuncIndex, Result, WasmOffset, printable};
 use crate::dwarf::Location;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::objects::handles::{ExnRef, InstanceId};
@@ -24,6 +24,8 @@ pub struct Trap {
     pub(in crate::runtime) exit_status: Option<i32>,
     /// What was thrown, if it is an exception that nobody has caught.
     pub(in crate::runtime) exception: Option<Arc<Thrown>>,
+    /// The core dump, or why there is none, if one was asked for.
+    pub(in crate::runtime) core_dump: Option<Arc<Result<Vec<u8>>>>,
 }
 
 /// An exception of a store, on its way through the host. It is kept meanwhile.
@@ -37,7 +39,15 @@ impl Trap {
     /// A trap of the host's.
     pub fn new(message: impl Into<String>) -> Trap {
         let message = message.into();
-        Trap { code: None, message, frames: Vec::new(), omitted: 0, exit_status: None, exception: None }
+        Trap {
+            code: None,
+            message,
+            frames: Vec::new(),
+            omitted: 0,
+            exit_status: None,
+            exception: None,
+            core_dump: None,
+        }
     }
 
     /// A trap for a reason that the specification knows.
@@ -73,6 +83,34 @@ impl Trap {
     /// The Wasm frames that were live, innermost first; of very many the innermost 1,024.
     pub fn frames(&self) -> &[FrameInfo] {
         &self.frames
+    }
+
+    /// The core dump that was made of it: see [`Store::set_core_dumps`](crate::runtime::Store::set_core_dumps).
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where none was made, and what making it has failed with: [`ErrorKind::Limit`] where
+    /// memories have more than 1 GiB that is not zero.
+    pub fn core_dump(&self) -> Result<&[u8]> {
+        match self.core_dump.as_deref() {
+            Some(Ok(dump)) => Ok(dump),
+            Some(Err(error)) => Err(Error::new(error.kind(), error.message())),
+            None => Err(Error::new(ErrorKind::State, self.why_no_dump())),
+        }
+    }
+
+    #[cold]
+    fn why_no_dump(&self) -> &'static str {
+        match self.exit_status {
+            Some(_) => "a program that has ended itself leaves no core dump",
+            None => {
+                "the trap has no core dump: none was asked for before the guest was left, or it has left no guest yet"
+            }
+        }
+    }
+
+    /// Whether a core dump is to be made of it where it leaves a guest of a store that is asked for them.
+    pub(in crate::runtime) fn wants_core_dump(&self) -> bool {
+        self.core_dump.is_none() && self.exit_status.is_none()
     }
 
     /// How many outer frames were left out.

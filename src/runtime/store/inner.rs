@@ -10,6 +10,7 @@ use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::objects::attachers::Attachers;
 use crate::runtime::objects::deadline::Deadline;
+use crate::runtime::objects::dumped::DumpedFrame;
 use crate::runtime::objects::exceptions::{Exceptions, TagData};
 use crate::runtime::objects::externs::ExternRefs;
 use crate::runtime::objects::global::HostGlobal;
@@ -25,6 +26,7 @@ use crate::runtime::objects::values::Giving;
 use crate::runtime::objects::watched::MemoryWatch;
 use crate::runtime::store::events::{Attachment, EventRecord, Resuming};
 use crate::runtime::store::modules::Modules;
+use crate::runtime::store::views::StoreRef;
 use crate::runtime::store::virtual_frame::ChangedCaller;
 use smallvec::SmallVec;
 use std::any::Any;
@@ -65,6 +67,16 @@ pub(in crate::runtime) enum Exit {
     Panic(Box<dyn Any + Send>),
 }
 
+/// What makes a core dump of a store: these are the frames, innermost first.
+pub(in crate::runtime) type MakeDump = fn(StoreRef<'_>, Vec<DumpedFrame>) -> Result<Vec<u8>>;
+
+/// What a store has that is asked for core dumps.
+pub(in crate::runtime) struct Dumping {
+    pub(in crate::runtime) make: MakeDump,
+    /// The frames of the guest that is being left, if that is for a trap.
+    pub(in crate::runtime) frames: Vec<DumpedFrame>,
+}
+
 /// The inside of a store.
 #[repr(C)]
 pub(in crate::runtime) struct StoreInner {
@@ -96,6 +108,8 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) runs: u64,
     /// The error or panic with which guest frames are being left.
     pub(in crate::runtime) pending: Option<Exit>,
+    /// What core dumps of traps are made with, while they are asked for.
+    pub(in crate::runtime) dumping: Option<Box<Dumping>>,
     /// The newest event being told.
     pub(in crate::runtime) events: *mut EventRecord,
     /// What they are named from.

@@ -62,6 +62,7 @@ impl Store {
             stack_floor: 0,
             runs: 0,
             pending: None,
+            dumping: None,
             events: null_mut(),
             event_ids: EventIds::default(),
             resuming: None,

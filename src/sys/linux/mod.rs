@@ -10,6 +10,7 @@ mod memory;
 mod pagemap;
 pub mod profile;
 pub mod signals;
+mod symbols;
 mod threads;
 pub mod touched;
 pub mod watching;
@@ -21,5 +22,6 @@ pub(super) use memory::{
     Unmoved, discard, map_anonymous, map_anonymous_at, move_mapping, move_pages, protect_failed, put_executable_at,
     unmap,
 };
+pub use symbols::symbol_at;
 pub(super) use threads::stack_bounds;
 pub use threads::thread_id;

@@ -88,6 +88,24 @@ pub fn private_pages(range: Range<usize>, image: Range<usize>, most: usize) -> O
     None
 }
 
+/// Calls `visit` with the pages of `range`, lowest first, that may hold something else than zeros, if no file is mapped
+/// there. To ask reads no page, and so sets none aside. False where the system does not tell: what was visited by then
+/// is not all. The bounds are page multiples.
+pub fn filled_pages(range: Range<usize>, visit: &mut dyn FnMut(Range<usize>)) -> bool {
+    let mut at = range.start;
+    let mut regions = [Region::default(); REGIONS];
+    while at < range.end {
+        let Some(fd) = pagemap() else { return false };
+        let Ok(scanned) = scan(fd, at..range.end, false, false, 0, &mut regions) else { return false };
+        regions[..scanned.count].iter().for_each(|region| visit(region.range()));
+        if scanned.up_to <= at {
+            return false;
+        }
+        at = scanned.up_to;
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::memory::map_anonymous_at;
@@ -128,6 +146,39 @@ mod tests {
         unsafe { map_anonymous_at(page.start, page.len(), Protection::READ_WRITE).unwrap() };
         assert_eq!(sample.read(6), 0);
         assert_eq!(touched(&sample, 1).unwrap(), [6]);
+    }
+
+    #[test]
+    fn pages_that_are_filled_are_told_however_many_they_are() {
+        let sample = Sample::new();
+        if pagemap().is_none() {
+            assert!(!filled_pages(sample.range(12..32), &mut |_| ()), "this system does not tell");
+            return;
+        }
+        let filled = |pages: Range<usize>| {
+            let mut found = Vec::new();
+            assert!(filled_pages(sample.range(pages), &mut |range| found.push(range)));
+            sample.pages(found)
+        };
+        assert_eq!(filled(12..32), []);
+        (12..32).for_each(|page| assert_eq!(sample.read(page), 0));
+        assert_eq!(filled(12..32), []);
+        [12, 20, 21, 31].into_iter().for_each(|page| sample.write(page, 9));
+        assert_eq!(filled(12..32), [12, 20, 21, 31]);
+        assert_eq!((filled(13..21), filled(22..22)), (vec![20], vec![]));
+        // More pieces than are told at once.
+        let pages = 5 * REGIONS;
+        let len = pages * PAGE_SIZE;
+        let base = super::super::memory::map_anonymous(len, Protection::READ_WRITE).unwrap();
+        for page in (0..pages).step_by(2) {
+            // SAFETY: the mapping just made.
+            unsafe { ((base + page * PAGE_SIZE) as *mut u8).write_volatile(1) };
+        }
+        let mut found = Vec::new();
+        assert!(filled_pages(base..base + len, &mut |range| found.push((range.start - base) / PAGE_SIZE)));
+        assert_eq!(found, (0..pages).step_by(2).collect::<Vec<_>>());
+        // SAFETY: ours, and nobody uses it.
+        unsafe { super::super::memory::unmap(base, len) };
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::files::Table;
 use super::guest::Guest;
 use super::threads::{self, Threads};
 use crate::base::Result;
-use crate::runtime::{AsStoreMut, Caller, Func, Linker, Trap};
+use crate::runtime::{AsStoreMut, Caller, Func, HostOrigin, Linker, Trap};
 use rustix::time::{ClockId, Timespec};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -71,6 +71,7 @@ pub(super) fn define(
                 errno(shared.$name(&mut guest, $($param),*))
             };
             let func = Func::wrap(&mut store, body)?;
+            func.set_origin(&mut store, HostOrigin::Ours(concat!("wasi_snapshot_preview1.", stringify!($name))))?;
             linker.define(MODULE, stringify!($name), func)?;
         )* };
     }
@@ -132,6 +133,7 @@ pub(super) fn define(
         Err(Trap::exit(status).into())
     };
     let exit = Func::wrap(&mut store, exit)?;
+    exit.set_origin(&mut store, HostOrigin::Ours("wasi_snapshot_preview1.proc_exit"))?;
     linker.define(MODULE, "proc_exit", exit)?;
     linker.explain_absence(threads::MODULE, "the program begins threads, and its WASI configuration lets it have none");
     linker.explain_absence(
