@@ -144,11 +144,19 @@ impl Config {
             nan_canonicalization: self.nan_canonicalization,
             relaxed_simd_deterministic: self.relaxed_simd_deterministic,
             fuel: self.fuel,
+            refuel: self.refuels(),
             epoch: self.epoch,
             optimize: self.optimize,
             parallel: self.parallel,
             debug_tier: self.debug_tier,
         }
+    }
+
+    /// Whether guests ask for more where the fuel is used up that was laid out for them, since nothing else has them
+    /// hear those who ask for a debugger.
+    #[inline]
+    pub(in crate::runtime) fn refuels(&self) -> bool {
+        self.fuel && self.debug && !self.epoch
     }
 
     /// How many bytes of address space a memory has that never moves, its guard included.

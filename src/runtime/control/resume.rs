@@ -31,7 +31,7 @@ pub(in crate::runtime) unsafe fn replace(
     unsafe {
         let EventRecord { pc, fp, .. } = *record;
         if !with.optional {
-            (*store.as_ptr()).vm.fuel = with.fuel;
+            (*store.as_ptr()).set_fuel_left(with.fuel);
         }
         let Some(resuming) = (*store.as_ptr()).prepare(pc, fp, &with)? else {
             if with.optional {

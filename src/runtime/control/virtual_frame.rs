@@ -212,7 +212,7 @@ impl VirtualFrame {
     unsafe fn read(&self, store: &StoreInner, tables: &ImageTables, state: &mut Vec<u64>) {
         state.clear();
         state.resize(VALUES + self.code.image().words(), 0);
-        state[FUEL] = store.vm.fuel as u64;
+        state[FUEL] = store.fuel_left() as u64;
         // SAFETY: the caller's promise.
         unsafe { read_state(self.fp, tables, self.func, self.shape, &mut state[VALUES..]) };
     }
@@ -282,7 +282,9 @@ impl VirtualFrame {
     /// Has the store have the fuel that is left here, while this is shown.
     #[inline]
     pub fn pay(&mut self, store: &mut StoreMut<'_>) {
-        self.had = Some(std::mem::replace(&mut store.inner().vm.fuel, self.state[FUEL] as i64));
+        let store = store.inner();
+        self.had = Some(store.fuel_left());
+        store.set_fuel_left(self.state[FUEL] as i64);
     }
 
     /// Gives the store back what [`VirtualFrame::pay`] has taken, if it has, less what was used meanwhile, more what
@@ -290,8 +292,9 @@ impl VirtualFrame {
     #[inline]
     pub fn take_back(&mut self, store: &mut StoreMut<'_>) {
         let Some(had) = self.had.take() else { return };
-        let fuel = &mut store.inner().vm.fuel;
-        let left = std::mem::replace(fuel, had.saturating_add(fuel.saturating_sub(self.state[FUEL] as i64)));
+        let store = store.inner();
+        let left = store.fuel_left();
+        store.set_fuel_left(had.saturating_add(left.saturating_sub(self.state[FUEL] as i64)));
         self.state[FUEL] = left as u64;
     }
 

@@ -247,7 +247,9 @@ impl StoreMut<'_> {
         let inner = self.inner();
         if inner.engine.config().debug {
             let call = move |at: NonNull<c_void>| call(&mut StoreMut::from_inner(at.cast()));
-            return Ok(inner.attachers.make(inner.deadline.waker(), Box::new(call)));
+            let attacher = inner.attachers.make(inner.deadline.waker(), Box::new(call));
+            inner.lay_fuel_out();
+            return Ok(attacher);
         }
         let message = "this engine is not configured for debugging; set `debug` in its configuration";
         Err(Error::new(ErrorKind::State, message))

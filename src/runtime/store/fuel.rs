@@ -1,0 +1,66 @@
+//! What is left of the fuel of a store's guests. Compiled code counts down what is *laid out* for it. Mostly that is
+//! all; but while somebody may ask for the host to be called, it is a part, and what is *kept back* is laid out when
+//! that is used up: so a guest that computes comes by where the host's wishes are looked at. Both together are what is
+//! left, whatever is laid out: nobody but this file and compiled code has to do with less.
+
+use crate::runtime::store::inner::StoreInner;
+
+/// So many units are laid out at a time: for some tens of microseconds, which is a thousand times as long as it takes
+/// to lay out more.
+const PART: i64 = 1 << 17;
+
+impl StoreInner {
+    /// What is left; below zero it is used up.
+    #[inline]
+    pub(in crate::runtime) fn fuel_left(&self) -> i64 {
+        self.vm.fuel + self.fuel_kept
+    }
+
+    /// So much is left, from now on.
+    #[inline]
+    pub(in crate::runtime) fn set_fuel_left(&mut self, left: i64) {
+        let part = if self.lays_out_parts() { left.min(PART) } else { left };
+        self.vm.fuel = part;
+        self.fuel_kept = left - part;
+    }
+
+    /// Lays out anew, since there may be another reason for how much.
+    pub(in crate::runtime) fn lay_fuel_out(&mut self) {
+        self.set_fuel_left(self.fuel_left());
+    }
+
+    /// Lays out more for a guest for which what is laid out is not enough. False if there is no more.
+    pub(in crate::runtime) fn lay_more_fuel_out(&mut self) -> bool {
+        let more = self.fuel_kept > 0;
+        if self.vm.fuel >= PART {
+            // A run of instructions that takes as much and more.
+            (self.vm.fuel, self.fuel_kept) = (self.fuel_left(), 0);
+        } else {
+            self.lay_fuel_out();
+        }
+        more
+    }
+
+    /// The fuel is used up: what there still was did not pay for what was to come.
+    pub(in crate::runtime) fn use_fuel_up(&mut self) {
+        self.set_fuel_left(self.fuel_left().min(-1));
+    }
+
+    /// Nothing of it is laid out: a guest asks for more where it looks next.
+    #[cold]
+    pub(in crate::runtime) fn take_fuel_in(&mut self) {
+        if self.vm.fuel > 0 && self.lays_out_parts() {
+            (self.vm.fuel, self.fuel_kept) = (0, self.fuel_left());
+        }
+    }
+
+    /// Whether guests that wait for others are to look now and then whether they may go on.
+    pub(in crate::runtime) fn looks_while_it_waits(&self) -> bool {
+        self.deadline.epoch().is_some() || self.lays_out_parts()
+    }
+
+    /// Whether guests come by, and somebody may want them to.
+    pub(in crate::runtime) fn lays_out_parts(&self) -> bool {
+        !self.fuel_traps && self.engine.config().refuels() && self.attachers.are_any()
+    }
+}
