@@ -32,6 +32,7 @@ mod trampoline;
 mod translate;
 
 pub use convention::{has_result_area, stack_arguments};
+pub use fuel::fuel_begun;
 pub use outline::Outline;
 
 use crate::abi::{VmCounts, VmLayout};

@@ -236,7 +236,8 @@ impl StoreMut<'_> {
     /// a signal handler asks: see [`Attacher::request`]. There, a debugger can be attached, whatever guests run. Where
     /// it is called in the middle of a guest, guests cannot be called. An error ends the guest's call.
     ///
-    /// While nobody asks it costs one look at a word where guests are entered and where host functions return.
+    /// While nobody asks it costs one look at a word where guests are entered and where host functions return; and
+    /// guests that count fuel and look at no epochs come by the runtime once in some ten thousand turns of a loop.
     ///
     /// # Errors
     /// [`ErrorKind::State`] where the engine is not configured for debugging.

@@ -1,11 +1,11 @@
 //! What is left of the fuel of a store's guests. Compiled code counts down what is *laid out* for it. Mostly that is
 //! all; but while somebody may ask for the host to be called, it is a part, and what is *kept back* is laid out when
 //! that is used up: so a guest that computes comes by where the host's wishes are looked at. Both together are what is
-//! left, whatever is laid out: nobody but this file and compiled code has to do with less.
+//! left: how much of it is laid out is nobody's affair but that of this file and of compiled code.
 
 use crate::runtime::store::inner::StoreInner;
 
-/// So many units are laid out at a time: for some tens of microseconds, which is a thousand times as long as it takes
+/// So many units are laid out at a time. They last for some tens of microseconds, a thousand times as long as it takes
 /// to lay out more.
 const PART: i64 = 1 << 17;
 
@@ -19,9 +19,7 @@ impl StoreInner {
     /// So much is left, from now on.
     #[inline]
     pub(in crate::runtime) fn set_fuel_left(&mut self, left: i64) {
-        let part = if self.lays_out_parts() { left.min(PART) } else { left };
-        self.vm.fuel = part;
-        self.fuel_kept = left - part;
+        self.lay_out(left, self.fuel_part());
     }
 
     /// Lays out anew, since there may be another reason for how much.
@@ -32,12 +30,9 @@ impl StoreInner {
     /// Lays out more for a guest for which what is laid out is not enough. False if there is no more.
     pub(in crate::runtime) fn lay_more_fuel_out(&mut self) -> bool {
         let more = self.fuel_kept > 0;
-        if self.vm.fuel >= PART {
-            // A run of instructions that takes as much and more.
-            (self.vm.fuel, self.fuel_kept) = (self.fuel_left(), 0);
-        } else {
-            self.lay_fuel_out();
-        }
+        // A run of instructions may take more than a part.
+        let most = self.fuel_part().max(self.vm.fuel.saturating_mul(2));
+        self.lay_out(self.fuel_left(), most);
         more
     }
 
@@ -59,8 +54,24 @@ impl StoreInner {
         self.deadline.epoch().is_some() || self.lays_out_parts()
     }
 
+    /// At most so much of it is laid out.
+    #[inline]
+    fn fuel_part(&self) -> i64 {
+        match self.engine.config().force_fuel_part {
+            _ if !self.lays_out_parts() => i64::MAX,
+            Some(units) => i64::from(units),
+            None => PART,
+        }
+    }
+
     /// Whether guests come by, and somebody may want them to.
-    pub(in crate::runtime) fn lays_out_parts(&self) -> bool {
-        !self.fuel_traps && self.engine.config().refuels() && self.attachers.are_any()
+    fn lays_out_parts(&self) -> bool {
+        let config = self.engine.config();
+        config.refuels() && !self.fuel_traps && (self.attachers.are_any() || config.force_fuel_part.is_some())
+    }
+
+    fn lay_out(&mut self, left: i64, most: i64) {
+        self.vm.fuel = left.min(most);
+        self.fuel_kept = left - self.vm.fuel;
     }
 }
