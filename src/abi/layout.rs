@@ -237,7 +237,7 @@ pub struct VMStoreContext {
     pub store: *mut c_void,
     /// What resume code goes on with: read by it as the first thing it does, and by nobody else.
     pub resume: *const ResumeState,
-    /// What is left of the guests' fuel; below zero it is used up.
+    /// What is laid out for the guests of their fuel; below zero it is used up.
     pub fuel: i64,
     /// The engine's epoch. Guests that find it at or beyond the deadline trap.
     pub epoch: *const AtomicU64,
@@ -247,6 +247,9 @@ pub struct VMStoreContext {
     pub heap: VMHeap,
     /// Where the return address into the last frame that called out is: 8 bytes above this.
     pub exit_head: usize,
+    /// What code calls that finds used up what was laid out of the fuel. It takes nothing, and comes back with every
+    /// register as it was if more is laid out.
+    pub refuel: *const c_void,
 }
 
 impl VMStoreContext {
@@ -262,6 +265,8 @@ impl VMStoreContext {
     pub const RESUME: i32 = std::mem::offset_of!(VMStoreContext, resume) as i32;
     /// Offset of [`VMStoreContext::fuel`].
     pub const FUEL: i32 = std::mem::offset_of!(VMStoreContext, fuel) as i32;
+    /// Offset of [`VMStoreContext::refuel`].
+    pub const REFUEL: i32 = std::mem::offset_of!(VMStoreContext, refuel) as i32;
     /// Offset of [`VMStoreContext::epoch`].
     pub const EPOCH: i32 = std::mem::offset_of!(VMStoreContext, epoch) as i32;
     /// Offset of [`VMStoreContext::deadline`].

@@ -32,6 +32,7 @@ mod trampoline;
 mod translate;
 
 pub use convention::{has_result_area, stack_arguments};
+pub use fuel::fuel_begun;
 pub use outline::Outline;
 
 use crate::abi::{VmCounts, VmLayout};
@@ -87,6 +88,9 @@ pub struct Options {
     pub parallel: bool,
     /// Counts the instructions that run, and traps where a function or a turn of a loop begins with none left to run.
     pub fuel: bool,
+    /// With [`Options::fuel`]: the runtime lays fuel out in parts, and is asked for more where one is used up, by
+    /// [`VMStoreContext::refuel`](crate::abi::VMStoreContext::refuel). Without, all is laid out at once, and code traps by itself.
+    pub refuel: bool,
     /// Compares the engine's epoch with the store's deadline where a function or a turn of a loop begins.
     pub epoch: bool,
     /// Where debug code has its stop points.

@@ -67,8 +67,6 @@ impl<'a> Place<'a> {
 /// A guest that is inside a region, where it was stopped at an access. What it has read on the way, or ahead of its
 /// turn, it does not read again.
 struct Access {
-    /// The fuel that it has left; that of the region is paid for.
-    fuel: i64,
     /// Where it comes to by itself, and with what locals and operands.
     end: (WasmOffset, Vec<[u64; 2]>),
 }
@@ -205,14 +203,15 @@ impl State {
         if !at.info.regions {
             return self.expect_next(store, at);
         }
-        let mut ahead = store.look_inside(self.spare.pop())?;
-        let fuel = ahead.fuel();
+        let room = self.spare.pop();
+        let room = store.note_paid(room)?;
+        let mut ahead = store.look_inside(room)?;
         // Split code stops between.
         match self.breakpoints.splits(at.info.slot) {
             Some(splits) => ahead.run_to(store, splits),
             None => ahead.run_out(store),
         }?;
-        at.access = Some(Box::new(Access { fuel, end: snapshot(&ahead) }));
+        at.access = Some(Box::new(Access { end: snapshot(&ahead) }));
         at.quiet = true;
         self.keep(ahead.into());
         at.inside = Some(store.look_inside(self.spare.pop())?);
@@ -559,9 +558,6 @@ impl State {
             if at.told_inside && with.is_none() && is_stale(store, access, &inside) {
                 with = Some(inside.replace(store)?);
             }
-            if let Some(with) = &mut with {
-                with.fuel = access.fuel;
-            }
         }
         if let Some(with) = &with {
             self.frame_replaced(store, at.info, with.slot)?;
@@ -592,10 +588,7 @@ impl State {
         let info = inside.stop(at.info);
         self.watch.left_for(&mut self.breakpoints, &mut self.layers, store, &info)?;
         self.watch.stand(store, &info, info.wasm, Some(&*inside));
-        let mut with = inside.replace(store)?;
-        if let Some(access) = &at.access {
-            with.fuel = access.fuel;
-        }
+        let with = inside.replace(store)?;
         // From here on the frames are those that stay.
         store.set_virtual(inside);
         self.stepping.start(&mut self.layers, store, action, &info, info.wasm)?;
@@ -671,7 +664,8 @@ fn enter(store: &mut StoreMut<'_>, spare: &mut Vec<Room>) -> Result<Option<Box<V
     }
 }
 
-/// Whether what was read ahead of its turn may have been changed since; what is in registers keeps no object, too.
+/// Whether what was read ahead of its turn, or the fuel, may have been changed since; what is in registers keeps no
+/// object, too.
 fn is_stale(store: &StoreMut<'_>, access: &Access, inside: &VirtualFrame) -> bool {
-    snapshot(inside) != access.end || store.as_store().usage().heap_bytes > 0
+    snapshot(inside) != access.end || inside.was_given_fuel() || store.as_store().usage().heap_bytes > 0
 }

@@ -49,6 +49,7 @@
 //! | [`unwind`] | leaves all frames of such a call | `runtime/` |
 //! | [`land`] | leaves all frames up to one, which goes on where it catches an exception | `runtime/` |
 //! | `builtin_shim` | the entry of a builtin, which notes the frame of its caller | `runtime/` |
+//! | `preserving_shim` | the same of what takes no argument and leaves every register as it was | `runtime/` |
 //! | [`stop_handler`], [`StopContext`] | where stop stubs lead: it saves what a call may change, and asks the context what is next | `runtime/` |
 //! | [`ResumeJump`] | the answer that replaces the stopped frame | `runtime/` |
 //! | [`fault_place`] | where a signal has stopped a thread: program counter and frame pointer | `sys/` |
@@ -93,7 +94,6 @@ mod x86_64;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as machine;
 
-pub(crate) use machine::builtin_shim;
 pub use machine::{
     ARCHITECTURE, ARGUMENT_REGISTERS, ARMED_BYTE, C_CONVENTION, CALL_DISTANCE_BYTES, DETOUR_BYTE, DETOUR_BYTES,
     ELF_MACHINE, FILL, FLOAT_FLAGS, FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, MAX_DISTANCE, PAGE_SIZE,
@@ -103,6 +103,7 @@ pub use machine::{
     set_single_step, stop_at_fault, stop_handler, stop_stub, unwind,
 };
 use machine::{DWARF_RETURN_ADDRESS, ENTRY_RULES, frame_rules, unwound_parts};
+pub(crate) use machine::{builtin_shim, preserving_shim};
 pub use saved::SavedRegisters;
 pub use unwinding::{FrameRule, eh_frame};
 

@@ -46,6 +46,7 @@ pub use handle::linker::{InstancePre, Linker};
 pub use handle::typed::{WasmRet, WasmTy, WasmValues};
 pub use objects::attachers::Attacher;
 pub use objects::deadline::{Ask, Interrupter};
+pub use objects::dumped::DumpedFrame;
 pub use objects::handles::{AnyRef, ExnRef, Extern, ExternRef, Func, Global, Instance, Memory, Root, Table, Tag};
 pub use objects::host::HostOrigin;
 pub use objects::owned::{EventId, StoreId};
@@ -56,7 +57,6 @@ pub use objects::trap::{FrameInfo, Trap};
 pub use objects::values::Val;
 pub use objects::watched::WATCHED_PAGE;
 pub use store::collect::{Collected, StoreUsage};
-pub use store::dumping::DumpedFrame;
 pub use store::events::{
     Answer, Catcher, Event, EventSink, ExceptionInfo, Grown, HostCalled, Replacement, Side, StandingFrame, StopInfo,
     Told, Touched, TrapInfo,

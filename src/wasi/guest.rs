@@ -35,9 +35,9 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// Whether it can be ended while something is waited for.
+    /// Whether it can be ended while something is waited for, or a debugger be asked for.
     pub(super) fn can_be_ended(&self) -> bool {
-        self.caller.deadline_is_over().is_some()
+        self.caller.looks_while_it_waits()
     }
 
     /// Ends it, if it would be ended as soon as it ran again: nothing more is to be waited for.

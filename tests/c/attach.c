@@ -136,7 +136,19 @@ static void detach(void) {
   debugger = NULL;
 }
 
-int main(void) {
+/* What is refused, and runs nothing. */
+static void refused(void) {
+  stepwell_attacher_t *other = NULL;
+  wasm_engine_t *plain = wasm_engine_new();
+  wasm_store_t *of_plain = wasm_store_new(plain);
+  FAILS(stepwell_attacher_new(of_plain, on_asked, &asked, finalize, &other), STEPWELL_ERROR_STATE, "configured for debugging");
+  CHECK(finalized == 1 && !other);
+  wasm_store_delete(of_plain);
+  wasm_engine_delete(plain);
+}
+
+/* All of it in an engine whose guests look at epochs, or count fuel. */
+static void attach_in(void (*look)(wasm_config_t *, bool)) {
   wasm_config_t *config = wasm_config_new();
   wasm_engine_t *engine;
   wasm_module_t *module;
@@ -144,19 +156,16 @@ int main(void) {
   wasm_func_t *func;
   wasm_extern_t *import;
   wasm_extern_vec_t imports = {1, &import};
-  stepwell_attacher_t *other = NULL;
   pthread_t thread;
-  wasm_engine_t *plain = wasm_engine_new();
-  wasm_store_t *of_plain = wasm_store_new(plain);
-  FAILS(stepwell_attacher_new(of_plain, on_asked, &asked, finalize, &other), STEPWELL_ERROR_STATE, "configured for debugging");
-  CHECK(finalized == 1 && !other);
-  wasm_store_delete(of_plain);
-  wasm_engine_delete(plain);
+  const bool counts = look == stepwell_config_fuel_set;
+  uint64_t fuel = 0, left = 0;
 
+  ends = asked = finalized = 0;
   stepwell_config_debug_set(config, true);
-  stepwell_config_epoch_set(config, true);
+  look(config, true);
   engine = wasm_engine_new_with_config(config);
   store = wasm_store_new(engine);
+  if (counts) OK(stepwell_store_fuel_set(store, UINT64_MAX));
   module = MODULE(store, ATTACH);
   type = wasm_functype_new_0_0();
   func = wasm_func_new_with_env(store, type, host, NULL, NULL);
@@ -175,13 +184,16 @@ int main(void) {
   ends = 1;
   FAILS(stepwell_attacher_new(NULL, on_asked, &asked, finalize, &attacher), STEPWELL_ERROR_ARGUMENT, "store");
   FAILS(stepwell_attacher_new(store, NULL, &asked, finalize, &attacher), STEPWELL_ERROR_ARGUMENT, "callback");
-  CHECK(finalized == 3);
+  CHECK(finalized == 2);
   OK(stepwell_attacher_new(store, on_asked, &asked, finalize, &attacher));
   for (int round = 0; round < 3; round++) {
     stops = asked = 0;
     set_end(0);
     CHECK(!pthread_create(&thread, NULL, request, NULL));
+    if (counts) OK(stepwell_store_fuel_get(store, &fuel));
     CHECK(call("spin", 1) > 1);
+    if (counts) OK(stepwell_store_fuel_get(store, &left));
+    CHECK(!counts || (left < fuel && fuel - left > 1000));
     CHECK(!pthread_join(thread, NULL));
     CHECK(stops == 1 && asked == 1 && frames == 2);
     detach();
@@ -201,7 +213,7 @@ int main(void) {
   call("leaf", 1);
   CHECK(!asked && !debugger);
   stepwell_attacher_delete(attacher);
-  CHECK(finalized == 4);
+  CHECK(finalized == 3);
 
   /* an outcome with a trap ends the guest */
   OK(stepwell_attacher_new(store, fails, NULL, NULL, &attacher));
@@ -218,5 +230,11 @@ int main(void) {
   stepwell_attacher_request(attacher);
   stepwell_attacher_delete(attacher);
   stepwell_attacher_delete(NULL);
+}
+
+int main(void) {
+  refused();
+  attach_in(stepwell_config_epoch_set);
+  attach_in(stepwell_config_fuel_set);
   return 0;
 }

@@ -91,6 +91,7 @@ fn compiled(tier: Tier, debug_tier: DebugTier) -> CodeImage {
         optimize: true,
         parallel: false,
         fuel: false,
+        refuel: false,
         epoch: false,
         debug_tier,
     };

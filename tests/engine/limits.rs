@@ -19,10 +19,14 @@ const KINDS: [Kind; 3] = [Kind::Production, Kind::Simple, Kind::Regions];
 
 /// Stores for each kind of code, with signals and without, with their modules instantiated.
 fn each(config: Config, text: &str, mut check: impl FnMut(Kind, &mut Store, Instance)) {
-    for signals in [true, false] {
+    let parts: &[Option<u32>] = if config.fuel { &[None, Some(1), Some(7)] } else { &[None] };
+    for (signals, force_fuel_part) in
+        [true, false].into_iter().flat_map(|signals| parts.iter().map(move |part| (signals, *part)))
+    {
         for kind in KINDS {
             let debug_tier = if kind == Kind::Simple { DebugTier::Simple } else { DebugTier::Regions };
-            let engine = Engine::new(Config { debug: true, signals, debug_tier, ..config.clone() }).unwrap();
+            let engine =
+                Engine::new(Config { debug: true, signals, debug_tier, force_fuel_part, ..config.clone() }).unwrap();
             let module = Module::new(&engine, &wat::parse_str(text).unwrap()).unwrap();
             let mut store = Store::new(&engine);
             let instance = Instance::new(&mut store, &module, &[]).unwrap();

@@ -775,6 +775,22 @@ fn asked(engine: &Engine, on_stop: impl Fn(&mut Stop<'_>) + Send + Sync + Clone 
     (guest, attacher.unwrap())
 }
 
+/// What has guests look that compute.
+fn looking() -> [Config; 3] {
+    let plain = || Config { debug: true, ..Config::default() };
+    [
+        Config { epoch: true, ..plain() },
+        Config { fuel: true, ..plain() },
+        Config { fuel: true, signals: false, ..plain() },
+    ]
+}
+
+/// As much fuel as there can be, where it is counted.
+fn fill(store: &mut Store) {
+    let counted = store.engine().config().fuel;
+    assert_eq!(store.set_fuel(u64::MAX).is_ok(), counted);
+}
+
 fn set(stop: &mut Stop<'_>, name: &str, value: i32) {
     let instance = stop.top().unwrap().instance().unwrap();
     let global = instance.export(&mut *stop, name).and_then(Extern::global).unwrap();
@@ -783,11 +799,15 @@ fn set(stop: &mut Stop<'_>, name: &str, value: i32) {
 
 #[test]
 fn a_guest_that_computes_is_attached_to_from_another_thread() {
-    for tier in [DebugTier::Regions, DebugTier::Simple] {
-        let engine = engine(Config { debug: true, epoch: true, debug_tier: tier, ..Config::default() });
+    let tiers = [DebugTier::Regions, DebugTier::Simple];
+    for config in
+        looking().into_iter().flat_map(|config| tiers.map(|debug_tier| Config { debug_tier, ..config.clone() }))
+    {
+        let engine = engine(config);
         let mut met = 0;
         for round in 0..20 {
             let (mut guest, attacher) = asked(&engine, |stop| set(stop, "end", 1));
+            fill(&mut guest.store);
             let thread = std::thread::spawn(move || {
                 std::thread::sleep(std::time::Duration::from_micros(round * round * 100));
                 attacher.request();
@@ -863,47 +883,52 @@ fn what_a_request_fails_with_ends_the_guest() {
     let without = Engine::new(Config::default()).unwrap();
     let refused = Store::new(&without).attacher(|_| Ok(())).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::State);
-    let engine = engine(Config { debug: true, epoch: true, ..Config::default() });
-    let mut guest = Guest::new(&engine, ASKS, |_, _| Ok(()));
-    let instance = guest.instance;
-    let attacher = guest.store.attacher(move |store| {
-        if store.live_frames() {
-            // It waits where nobody may be called.
-            let error = call_in(store, instance, "alone", &[Val::I32(1)]).unwrap_err();
-            assert!(error.message().contains("asked"), "{error}");
+    for config in looking() {
+        let engine = engine(config);
+        let mut guest = Guest::new(&engine, ASKS, |_, _| Ok(()));
+        fill(&mut guest.store);
+        let instance = guest.instance;
+        let attacher = guest.store.attacher(move |store| {
+            if store.live_frames() {
+                // It waits where nobody may be called.
+                let error = call_in(store, instance, "alone", &[Val::I32(1)]).unwrap_err();
+                assert!(error.message().contains("asked"), "{error}");
+            }
+            Err(Trap::new("enough").into())
+        });
+        let attacher = attacher.unwrap();
+        let other = attacher.clone();
+        let thread = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            other.request();
+        });
+        assert_eq!(guest.call("spin", &[Val::I32(1)]).unwrap_err().message(), "enough");
+        thread.join().unwrap();
+        attacher.request();
+        assert_eq!(guest.call("alone", &[Val::I32(1)]).unwrap_err().message(), "enough");
+        // It is as if nothing had been.
+        assert_eq!(guest.one("alone", 4), 4);
+        if guest.store.engine().config().epoch {
+            // A question is another thing.
+            let asked = Arc::new(AtomicUsize::new(0));
+            let count = asked.clone();
+            let ask = move || {
+                count.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            };
+            guest.store.set_ask(Some(Arc::new(ask))).unwrap();
+            attacher.request();
+            assert!(guest.call("alone", &[Val::I32(1)]).is_err());
+            assert_eq!(guest.one("alone", 4), 4);
+            assert_eq!(asked.load(Ordering::Relaxed), 0);
+            guest.store.interrupter().unwrap().ask();
+            assert_eq!(guest.one("alone", 4), 4);
+            assert_eq!(asked.load(Ordering::Relaxed), 1);
         }
-        Err(Trap::new("enough").into())
-    });
-    let attacher = attacher.unwrap();
-    let other = attacher.clone();
-    let thread = std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        other.request();
-    });
-    assert_eq!(guest.call("spin", &[Val::I32(1)]).unwrap_err().message(), "enough");
-    thread.join().unwrap();
-    attacher.request();
-    assert_eq!(guest.call("alone", &[Val::I32(1)]).unwrap_err().message(), "enough");
-    // It is as if nothing had been.
-    assert_eq!(guest.one("alone", 4), 4);
-    // A question is another thing.
-    let asked = Arc::new(AtomicUsize::new(0));
-    let count = asked.clone();
-    let ask = move || {
-        count.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    };
-    guest.store.set_ask(Some(Arc::new(ask))).unwrap();
-    attacher.request();
-    assert!(guest.call("alone", &[Val::I32(1)]).is_err());
-    assert_eq!(guest.one("alone", 4), 4);
-    assert_eq!(asked.load(Ordering::Relaxed), 0);
-    guest.store.interrupter().unwrap().ask();
-    assert_eq!(guest.one("alone", 4), 4);
-    assert_eq!(asked.load(Ordering::Relaxed), 1);
-    drop(guest);
-    attacher.request();
-    attacher.cancel();
+        drop(guest);
+        attacher.request();
+        attacher.cancel();
+    }
 }
 
 fn call_in(store: &mut stepwell::StoreMut<'_>, instance: Instance, name: &str, params: &[Val]) -> Result<()> {
@@ -913,9 +938,12 @@ fn call_in(store: &mut stepwell::StoreMut<'_>, instance: Instance, name: &str, p
 
 #[test]
 fn a_panic_of_what_is_asked_for_poisons_the_store_and_goes_on() {
-    let engine = engine(Config { debug: true, epoch: true, ..Config::default() });
-    for running in [false, true] {
+    for (config, running) in
+        looking().into_iter().flat_map(|config| [false, true].map(|running| (config.clone(), running)))
+    {
+        let engine = engine(config);
         let mut guest = Guest::new(&engine, ASKS, |_, _| Ok(()));
+        fill(&mut guest.store);
         let attacher = guest.store.attacher(|_| panic!("a mistake")).unwrap();
         if !running {
             attacher.request();

@@ -23,6 +23,8 @@ fn drives(limit: usize, seeds: std::ops::Range<u64>) -> Vec<Drive> {
     for seed in seeds {
         drives.extend([Drive::breakpoints(seed, limit), Drive::random(seed, limit), Drive::changes(seed, limit)]);
         drives.push(Drive::changes_in_steps(seed, limit));
+        drives.extend([2 * seed, 2 * seed + 1].map(|seed| Drive::events(seed, limit)));
+        drives.push(Drive::events_and_changes(seed, limit));
     }
     drives
 }
@@ -73,6 +75,11 @@ fn hand_written_modules_are_alike_when_fuel_is_counted() {
 #[test]
 fn hand_written_modules_are_alike_when_fuel_is_counted_without_signals() {
     guests_alike_with(&Engines::new(|config| (config.fuel, config.signals) = (true, false)), 4);
+}
+
+#[test]
+fn hand_written_modules_are_alike_when_fuel_is_laid_out_in_parts() {
+    guests_alike_with(&Engines::new(|config| (config.fuel, config.force_fuel_part) = (true, Some(5))), 0);
 }
 
 #[test]
@@ -139,7 +146,7 @@ fn generated_alike(engines: &Engines, count: u64) {
                 }
                 let Some(case) = smith::case(seed) else { continue };
                 let mut drives = drives(400, seed..seed + 1);
-                drives.push(Drive::changes(seed + 1, 400));
+                drives.extend([Drive::changes(seed + 1, 400), Drive::events_and_changes(seed + 1, 400)]);
                 compare(engines, &case, &drives, &mut report);
             }
         };

@@ -508,9 +508,16 @@ fn attach(store: &mut StoreMut<'_>, module: &Module, mode: Mode) -> Option<(Debu
 
 /// Runs a program as it would be run by a shell in its folder: exit status, standard output, standard error.
 fn run(folder: &Path, wasm: &str, mode: Mode) -> (i32, Vec<u8>, Vec<u8>) {
-    let epoch = matches!(mode, Mode::Attached(_));
-    let engine = Engine::new(Config { debug: true, epoch, ..Config::default() }).unwrap();
+    // Who is attached to is heard where it looks at epochs, or counts fuel.
+    let (epoch, fuel) = match mode {
+        Mode::Attached(delay) => (delay % 2 == 0, delay % 2 == 1),
+        _ => (false, false),
+    };
+    let engine = Engine::new(Config { debug: true, epoch, fuel, ..Config::default() }).unwrap();
     let mut store = Store::new(&engine);
+    if fuel {
+        store.set_fuel(u64::MAX).unwrap();
+    }
     let module = Module::new(&engine, &fs::read(folder.join(wasm)).unwrap()).unwrap();
     let attached = Arc::new(Mutex::new(None));
     let attacher = match mode {
@@ -610,7 +617,7 @@ fn real_programs_print_what_is_expected_at_breakpoints() {
 
 #[test]
 fn real_programs_print_what_is_expected_when_attached_to() {
-    for delay in [0, 3, 10] {
+    for delay in [0, 1, 3, 10] {
         PROGRAMS.iter().for_each(|program| matches_what_is_expected(program, Mode::Attached(delay)));
     }
 }

@@ -25,6 +25,7 @@ const GUARDED: Options = Options {
     optimize: true,
     parallel: true,
     fuel: false,
+    refuel: false,
     epoch: false,
     debug_tier: DebugTier::Simple,
 };

@@ -10,12 +10,13 @@
 
 use super::Translator;
 use crate::abi::{Builtin, TrapCode, VMContext, VMStoreContext};
-use crate::compile::env::POINTER;
+use crate::compile::env::{Mode, POINTER};
 use crate::compile::fuel::Due;
 use crate::wasm::Row;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::Imm64;
-use cranelift_codegen::ir::{Inst, InstBuilder, InstructionData, Value, types};
+use cranelift_codegen::ir::{Block, Inst, InstBuilder, InstructionData, SigRef, Signature, Value, types};
+use cranelift_codegen::isa::CallConv;
 
 /// What is due, and what has been counted.
 #[derive(Default)]
@@ -25,6 +26,8 @@ pub(super) struct Limits {
     run: Option<(Inst, i64)>,
     /// Rerun: the fuel before the run that the instruction at hand begins.
     before: Option<Value>,
+    /// That of what is called for more fuel.
+    signature: Option<SigRef>,
 }
 
 impl Limits {
@@ -85,16 +88,53 @@ impl Translator<'_, '_> {
             Some(place) => place,
             None => (self.load_constant(VMContext::STORE), VMStoreContext::FUEL),
         };
+        let asks = check && self.env.options.refuel && self.env.mode != Mode::Rerun;
+        let head = asks.then(|| self.begin_asking());
         let fuel = self.builder.ins().load(types::I64, self.flags.fuel, base, offset);
         self.limits.before = Some(fuel);
         let cost = self.builder.ins().iconst(types::I64, 0);
-        let left = self.builder.ins().isub(fuel, cost);
         self.limits.run = self.builder.func.dfg.value_def(cost).inst().map(|inst| (inst, 0));
+        if let Some(head) = head {
+            let lacks = self.builder.ins().icmp(IntCC::SignedLessThan, fuel, cost);
+            self.ask_if(lacks, base, head);
+        }
+        let left = self.builder.ins().isub(fuel, cost);
         self.builder.ins().store(self.flags.fuel, left, base, offset);
-        if check {
+        if check && !asks {
             let none = self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
             self.trap_if(none, TrapCode::OutOfFuel);
         }
+    }
+
+    /// A block in which it is looked how much fuel is laid out.
+    fn begin_asking(&mut self) -> Block {
+        let head = self.new_block();
+        self.builder.ins().jump(head, &[]);
+        self.builder.switch_to_block(head);
+        head
+    }
+
+    /// Where what is laid out of the fuel is less than a run takes, asks for more, and looks again, from `head` on. The
+    /// runtime traps if there is none. On the way of a guest that has enough there are as many instructions as
+    /// without: nothing is needed for the call but the store's context, and no register is lost to it.
+    fn ask_if(&mut self, lacks: Value, store: Value, head: Block) {
+        let ask = self.builder.create_block();
+        let next = self.new_block();
+        self.builder.set_cold_block(ask);
+        self.builder.ins().brif(lacks, ask, &[], next, &[]);
+        self.builder.seal_block(ask);
+        self.builder.seal_block(next);
+        self.builder.switch_to_block(ask);
+        let function = self.builder.ins().load(POINTER, self.flags.header, store, VMStoreContext::REFUEL);
+        let signature = match self.limits.signature {
+            Some(signature) => signature,
+            None => self.builder.import_signature(Signature::new(CallConv::PreserveAll)),
+        };
+        self.limits.signature = Some(signature);
+        self.builder.ins().call_indirect(signature, function, &[]);
+        self.builder.ins().jump(head, &[]);
+        self.builder.seal_block(head);
+        self.builder.switch_to_block(next);
     }
 
     fn count(&mut self, cost: i64) {

@@ -15,8 +15,8 @@ pub use code::{
     PAGE_SIZE, PAGE_TABLE_SPAN, SITE_BYTES, SITE_NOP, STUB_BYTES, TRAP_BYTES, armed_site, call_distance,
     check_processor, detour, is_call, stop_stub,
 };
-pub(crate) use entry::builtin_shim;
 pub use entry::{HostToWasm, ResumeJump, StopContext, enter, land, stop_handler, unwind};
+pub(crate) use entry::{builtin_shim, preserving_shim};
 pub use fault::{call_from_fault, fault_place, is_write_fault, set_single_step, stop_at_fault};
 pub use floats::{FLOAT_FLAGS, GUEST_FLOATS, float_control, set_float_control};
 pub use frames::{

@@ -71,6 +71,10 @@ pub struct Config {
     /// none of them, not after thousands.
     #[doc(hidden)]
     pub force_split_after: Option<u32>,
+    /// For tests: so much fuel is laid out for guests at a time where they ask for more, whether or not anybody may want
+    /// to attach a debugger meanwhile.
+    #[doc(hidden)]
+    pub force_fuel_part: Option<u32>,
     /// Collects what guests have made before each object that they make, which takes long: for tests.
     pub force_collections: bool,
     /// Which profilers are told where machine code is, of both tiers. None by default.
@@ -106,6 +110,7 @@ impl Default for Config {
             copied_code: false,
             force_rerun_runs: None,
             force_split_after: None,
+            force_fuel_part: None,
             force_collections: false,
             profiler: Profiler::None,
             native_debug_info: false,
@@ -144,11 +149,19 @@ impl Config {
             nan_canonicalization: self.nan_canonicalization,
             relaxed_simd_deterministic: self.relaxed_simd_deterministic,
             fuel: self.fuel,
+            refuel: self.refuels(),
             epoch: self.epoch,
             optimize: self.optimize,
             parallel: self.parallel,
             debug_tier: self.debug_tier,
         }
+    }
+
+    /// Whether guests ask for more where the fuel is used up that was laid out for them, since nothing else has them
+    /// hear those who ask for a debugger.
+    #[inline]
+    pub(in crate::runtime) fn refuels(&self) -> bool {
+        self.fuel && self.debug && !self.epoch
     }
 
     /// How many bytes of address space a memory has that never moves, its guard included.

@@ -19,6 +19,8 @@ const FEATURES: &str = "proposals";
 
 const DEBUG: &str = "debug";
 
+const REFUEL: &str = "refuel";
+
 /// Lines of a name and a value each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::runtime) struct Manifest(Vec<(String, String)>);
@@ -30,6 +32,8 @@ pub(in crate::runtime) struct Usable {
     pub(in crate::runtime) validated: bool,
     /// Debug code in it is of the kind that the engine's debuggers want.
     pub(in crate::runtime) debug: bool,
+    /// Its code asks for more where the fuel is used up that was laid out. It counts the same either way.
+    pub(in crate::runtime) refuels: bool,
 }
 
 /// The fields of a value, by name, as its `Debug` tells them.
@@ -70,7 +74,7 @@ impl Manifest {
     /// # Errors
     /// [`ErrorKind::Unsupported`], naming what is different, where that is nothing.
     pub(in crate::runtime) fn accept(&self, text: &str) -> Result<Usable> {
-        let mut usable = Usable { validated: true, debug: true };
+        let mut usable = Usable { validated: true, debug: true, refuels: false };
         let mut theirs = text.lines().map(|line| line.split_once(": ").unwrap_or((line, "")));
         for (name, ours) in &self.0 {
             let theirs = match theirs.next() {
@@ -80,6 +84,7 @@ impl Manifest {
             };
             match name.as_str() {
                 FEATURES => usable.validated = missing(theirs, ours).is_empty(),
+                REFUEL => usable.refuels = theirs == "true",
                 DEBUG => usable.debug = !ours.is_empty() && theirs == ours,
                 PROCESSOR => {
                     let missing = missing(theirs, ours);
@@ -147,7 +152,10 @@ mod tests {
             let has = manifest.0.iter().any(|line| line.0 == name);
             assert_eq!(has, !["parallel", "debug_tier"].contains(&name.as_str()), "{name}");
         }
-        assert_eq!(manifest.accept(&manifest.to_text()).unwrap(), Usable { validated: true, debug: true });
+        assert_eq!(
+            manifest.accept(&manifest.to_text()).unwrap(),
+            Usable { validated: true, debug: true, refuels: false }
+        );
     }
 
     #[test]
@@ -158,6 +166,7 @@ mod tests {
             match name.as_str() {
                 FEATURES => assert!(!result.unwrap().validated),
                 DEBUG => assert!(!result.unwrap().debug),
+                REFUEL => assert!(!result.unwrap().refuels),
                 BUILD => assert!(result.unwrap_err().message().contains("another build")),
                 _ => {
                     let error = result.unwrap_err();
@@ -172,6 +181,18 @@ mod tests {
         for wrong in [String::new(), text.clone() + "more: 1\n", text.lines().skip(1).collect()] {
             assert!(manifest.accept(&wrong).unwrap_err().message().contains("another build"));
         }
+    }
+
+    #[test]
+    fn who_asks_for_more_fuel_and_who_traps_take_each_others_code() {
+        let fueled = Config { fuel: true, ..Config::default() };
+        let asks = of(&Config { debug: true, ..fueled.clone() });
+        let traps = of(&fueled);
+        assert!(asks.accept(&asks.to_text()).unwrap().refuels);
+        assert!(!asks.accept(&traps.to_text()).unwrap().refuels);
+        assert!(traps.accept(&asks.to_text()).unwrap().refuels);
+        let timed = of(&Config { debug: true, epoch: true, ..fueled });
+        assert!(!timed.accept(&timed.to_text()).unwrap().refuels, "the epoch has guests look");
     }
 
     #[test]

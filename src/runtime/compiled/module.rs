@@ -100,6 +100,8 @@ struct ModuleInner {
     initial: Initial,
     sigs: Box<[TypeId]>,
     production: Shared<EngineCode>,
+    /// Whether that asks for more where the fuel is used up that was laid out.
+    refuels: bool,
     debug: OnceCell<DebugCode>,
     resume: Mutex<HashMap<DefinedFuncIndex, Arc<ResumeCell>>>,
     /// Whether the function bodies of a binary that was loaded were found to be valid.
@@ -213,7 +215,7 @@ impl Module {
         })?;
         let production = engine.new_code(image);
         let bytes = (Binary::own(binary), Initial::new(&info, engine.config().memory_images));
-        let module = Module::of_parts(engine, (info, layout), bytes, production, None);
+        let module = Module::of_parts(engine, (info, layout), bytes, (production, config.refuels()), None);
         engine.log(LogLevel::Info, || {
             let functions = module.info().bodies.len();
             format!("compiled module {} of {functions} functions in {:?}", module.shown_name(), begin.elapsed())
@@ -224,12 +226,13 @@ impl Module {
         Ok(module)
     }
 
-    /// A module of what it consists of. The code is that of the binary, for this engine.
+    /// A module of what it consists of. The code is that of the binary, for this engine; with its production code is said
+    /// whether it asks for more fuel.
     pub(in crate::runtime) fn of_parts(
         engine: &Engine,
         (info, layout): (ModuleInfo, VmLayout),
         (binary, initial): (Binary, Initial),
-        production: Shared<EngineCode>,
+        (production, refuels): (Shared<EngineCode>, bool),
         debug: Option<Shared<EngineCode>>,
     ) -> Module {
         static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -244,6 +247,7 @@ impl Module {
             layout,
             sigs,
             production,
+            refuels,
             debug: debug.unwrap_or_default(),
             resume: Mutex::default(),
             valid: OnceCell::new(),
@@ -665,6 +669,11 @@ impl Module {
         let binary = inner.valid_binary()?;
         let outline = |compiler: &Compiler| compiler.outline(&inner.info, binary, func, Outline::RUN);
         Ok(inner.engine.compile(outline)?.1)
+    }
+
+    /// Whether its code asks for more where the fuel is used up that was laid out.
+    pub(in crate::runtime) fn refuels(&self) -> bool {
+        self.0.refuels
     }
 
     /// The code of its production tier.

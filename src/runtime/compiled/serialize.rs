@@ -130,7 +130,7 @@ fn load_with(engine: &Engine, source: &Source<'_>, images_without: Option<&[Rang
     }
     file.close();
     let binary = Binary::loaded(file, wasm, inside);
-    Ok(Module::of_parts(engine, (info, layout), (binary, initial), production, debug))
+    Ok(Module::of_parts(engine, (info, layout), (binary, initial), (production, usable.refuels), debug))
 }
 
 /// What the Wasm says. It was validated when it was compiled; again only if that engine allowed more than this one.

@@ -36,6 +36,7 @@ pub(in crate::runtime) unsafe fn announce(store: NonNull<StoreInner>, event: &Ev
             fp: (*at).vm.exit_fp,
             kind: PcKind::Return,
             set_up: true,
+            paid: 0,
             stop: null(),
             shown: None,
             previous,

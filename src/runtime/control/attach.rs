@@ -31,6 +31,10 @@ impl StoreInner {
         let heap_types = self.heap_types(module)?;
         let production = self.registry.register(module.production_code(), Ownership::Shared)?;
         self.publish_code(production, module);
+        if !module.refuels() && self.engine.config().refuels() {
+            self.fuel_traps = true;
+            self.lay_fuel_out();
+        }
         let index = self.modules.push(module.near(), production, heap_types);
         if self.attachment.is_some()
             && let Err(error) = self.register_debug(index)

@@ -3,7 +3,7 @@
 
 use crate::abi::{Builtin, TrapCode, VMContext, VMException, ValRaw};
 use crate::base::{DataIndex, ElemIndex, Error, FuncIndex, MemoryIndex, Result, TableIndex, TypeId};
-use crate::isa::{self, builtin_shim};
+use crate::isa::{self, builtin_shim, preserving_shim};
 use crate::runtime::control::{announce, call, deadline, exceptions, heap, segments, trap, waits, watch};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::memory::MemoryData;
@@ -11,7 +11,7 @@ use crate::runtime::objects::shared::Word;
 use crate::runtime::objects::table::{TableData, copy_elements, element_of, range};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::watch as protection;
-use crate::sys::racy;
+use crate::sys::{activation, racy};
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -79,6 +79,10 @@ unsafe fn run(
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut *store.as_ptr(), instance)));
         if was {
             protect(store)?;
+        }
+        // What a builtin does may take long, for as little fuel as anything else.
+        if (*store.as_ptr()).attachers.are_asked() {
+            (*store.as_ptr()).take_fuel_in();
         }
         match outcome {
             Ok(Ok(value)) => return Some(value),
@@ -485,6 +489,28 @@ unsafe extern "C" fn due(vmctx: *mut VMContext) -> u64 {
     }
 }
 
+/// What was laid out of the fuel is used up. The host may look at the store, as above.
+unsafe extern "C" fn refuel(pc: usize, fp: usize, head: usize) {
+    // SAFETY: a guest has called, so its entry is the newest of this thread, and its store alive; when it is left,
+    // nothing with a destructor is left here.
+    unsafe {
+        let act = activation::current();
+        let vm = (*act).store;
+        ((*vm).exit_pc, (*vm).exit_fp, (*vm).exit_head) = (pc, fp, head);
+        let store = NonNull::new_unchecked((*vm).store.cast::<StoreInner>());
+        let lifted = if (*store.as_ptr()).watched { unprotect(store) } else { Some(false) };
+        let goes_on = lifted.is_some_and(|was| deadline::refuel(store) && (!was || protect(store).is_some()));
+        if !goes_on {
+            isa::unwind(act)
+        }
+    }
+}
+
+/// [`VMStoreContext::refuel`](crate::abi::VMStoreContext::refuel)
+pub(in crate::runtime) fn refuel_address() -> *const c_void {
+    refuel_entry as *const c_void
+}
+
 builtin_shim!(memory_grow_entry => memory_grow);
 
 builtin_shim!(memory_copy_entry => memory_copy);
@@ -532,6 +558,8 @@ builtin_shim!(throw_entry => exceptions::throw);
 builtin_shim!(throw_ref_entry => throw_ref);
 
 builtin_shim!(due_entry => due);
+
+preserving_shim!(refuel_entry => refuel);
 
 builtin_shim!(atomic_notify_entry => atomic_notify);
 

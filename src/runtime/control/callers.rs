@@ -57,7 +57,7 @@ impl StoreInner {
         let takes = call_operands(module.info(), module.binary(), func, wasm)?.ok_or_else(no_call)?;
         let id = self.event_ids.next();
         let tables = tables(self, slot)?;
-        let at = AtPoint { slot, func, fp: kept.fp(), wasm, shape: shape_at(tables, wasm) };
+        let at = AtPoint { slot, func, fp: kept.fp(), wasm, shape: shape_at(tables, wasm), paid: 0 };
         // SAFETY: the frame is live; in a call, its slots hold its state.
         let (Looked::Inside(mut frame) | Looked::OfGuest(Room(mut frame))) =
             unsafe { look_inside(self, id, &at, None, true) }?;

@@ -1,4 +1,4 @@
-//! What a guest does that finds its deadline over.
+//! What a guest does that finds its deadline over, or what was laid out of its fuel used up.
 
 use crate::abi::TrapCode;
 use crate::code::broken;
@@ -16,10 +16,28 @@ use std::ptr::NonNull;
 /// # Safety
 /// The store is alive, no reference to its inside is held, and the exit frame is noted.
 pub(in crate::runtime) unsafe fn due(store: NonNull<StoreInner>) -> bool {
+    // SAFETY: handed on to the caller.
+    unsafe { look(store, may_go_on, TrapCode::Interrupt) }
+}
+
+/// What a guest does that finds used up what was laid out of its fuel: true if it goes on, with more; else as [`due`].
+///
+/// # Safety
+/// As [`due`].
+pub(in crate::runtime) unsafe fn refuel(store: NonNull<StoreInner>) -> bool {
+    // SAFETY: handed on to the caller.
+    unsafe { look(store, has_more_fuel, TrapCode::OutOfFuel) }
+}
+
+/// Whether the guest goes on, by `may`; if not, it is left with the host's error, if there is one, or with this trap.
+///
+/// # Safety
+/// As [`due`].
+unsafe fn look(store: NonNull<StoreInner>, may: unsafe fn(NonNull<StoreInner>) -> bool, code: TrapCode) -> bool {
     // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
     unsafe {
         let at = store.as_ptr();
-        let goes_on = match catch_unwind(AssertUnwindSafe(|| may_go_on(store))) {
+        let goes_on = match catch_unwind(AssertUnwindSafe(|| may(store))) {
             Ok(goes_on) => goes_on,
             Err(payload) => return call::leave_with_panic(store, payload),
         };
@@ -34,8 +52,30 @@ pub(in crate::runtime) unsafe fn due(store: NonNull<StoreInner>) -> bool {
         }
         // Where it has been left now: a debugger may have been attached meanwhile.
         let (pc, fp) = ((*at).vm.exit_pc, (*at).vm.exit_fp);
-        trap::raise(store, TrapCode::Interrupt, pc, fp, PcKind::Return);
+        trap::raise(store, code, pc, fp, PcKind::Return);
         false
+    }
+}
+
+/// Whether there is more fuel, which is laid out; calls the host first if somebody wants that.
+///
+/// # Safety
+/// The store is alive, and no reference to its inside is held.
+unsafe fn has_more_fuel(store: NonNull<StoreInner>) -> bool {
+    // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
+    unsafe {
+        let at = store.as_ptr();
+        let had = (*at).fuel_left();
+        if (*at).attachers.are_asked() && !attachers::serve_at_check(store) {
+            return false;
+        }
+        // The host may have given some.
+        let given = (*at).fuel_left() != had;
+        let goes_on = (*at).lay_more_fuel_out() || given;
+        if !goes_on {
+            (*at).use_fuel_up();
+        }
+        goes_on
     }
 }
 

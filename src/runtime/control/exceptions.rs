@@ -190,6 +190,7 @@ unsafe fn tell_all(
             fp,
             kind: PcKind::Return,
             set_up: true,
+            paid: 0,
             stop: null(),
             shown: None,
             previous: (*at).events,

@@ -31,7 +31,7 @@ pub(in crate::runtime) unsafe fn replace(
     unsafe {
         let EventRecord { pc, fp, .. } = *record;
         if !with.optional {
-            (*store.as_ptr()).vm.fuel = with.fuel;
+            (*store.as_ptr()).set_fuel_left(with.fuel);
         }
         let Some(resuming) = (*store.as_ptr()).prepare(pc, fp, &with)? else {
             if with.optional {
@@ -45,8 +45,18 @@ pub(in crate::runtime) unsafe fn replace(
             if let Some(shown) = &mut shown {
                 shown.event = id;
             }
-            let record =
-                EventRecord { id, activation, pc, fp, kind, set_up: true, stop: null(), shown, previous: null_mut() };
+            let record = EventRecord {
+                id,
+                activation,
+                pc,
+                fp,
+                kind,
+                set_up: true,
+                stop: null(),
+                paid: 0,
+                shown,
+                previous: null_mut(),
+            };
             trap::raise_at(store, TrapCode::StackOverflow, record);
             return Ok(AfterStop::Leave);
         };

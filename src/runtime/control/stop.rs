@@ -167,7 +167,8 @@ unsafe fn recorded(
         let (kind, previous) = (PcKind::Stop(info.wasm), (*store).events);
         let (id, activation) = ((*store).event_ids.next(), (*store).vm.activation);
         let stop = std::ptr::from_ref(info);
-        let mut record = EventRecord { id, activation, pc, fp, kind, set_up: true, stop, shown: None, previous };
+        let mut record =
+            EventRecord { id, activation, pc, fp, kind, set_up: true, stop, paid: 0, shown: None, previous };
         let record_at = &raw mut record;
         (*store).events = record_at;
         let after = match catch_unwind(AssertUnwindSafe(|| work(record_at))) {

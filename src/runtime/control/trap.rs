@@ -93,7 +93,7 @@ pub(in crate::runtime) unsafe fn raise_at_call(store: NonNull<StoreInner>, code:
 unsafe fn record(store: NonNull<StoreInner>, pc: usize, fp: usize, kind: PcKind, set_up: bool) -> EventRecord {
     // SAFETY: the store is alive, and the reference ends here.
     let (id, activation) = unsafe { ((*store.as_ptr()).event_ids.next(), (*store.as_ptr()).vm.activation) };
-    EventRecord { id, activation, pc, fp, kind, set_up, stop: null(), shown: None, previous: null_mut() }
+    EventRecord { id, activation, pc, fp, kind, set_up, stop: null(), paid: 0, shown: None, previous: null_mut() }
 }
 
 /// The same, of a frame that may be elsewhere than the guest stands.

@@ -8,8 +8,9 @@
 //! When that is done, and how far, is decided above.
 
 use crate::abi::{TrapCode, VMContext};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset, filled};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result, WasmOffset, filled};
 use crate::code::CodeSlot;
+use crate::compile::fuel_begun;
 use crate::image::{ImageTables, Place, RerunEnd, ShapeId};
 use crate::runtime::control::frames;
 use crate::runtime::control::slot::read_state;
@@ -28,6 +29,8 @@ pub(super) struct AtPoint {
     pub(super) fp: usize,
     pub(super) wasm: WasmOffset,
     pub(super) shape: ShapeId,
+    /// What the guest has paid of its fuel since then.
+    pub(super) paid: i64,
 }
 
 impl StoreMut<'_> {
@@ -86,9 +89,45 @@ impl StoreMut<'_> {
         let event = inner.newest_event().ok_or_else(no_event)?;
         // SAFETY: the stop stands as long as its record.
         let stop = unsafe { event.stop.as_ref() }.ok_or_else(no_event)?;
-        let at = AtPoint { slot: stop.slot, func: stop.func, fp: event.fp, wasm: stop.wasm, shape: stop.shape };
+        let at = AtPoint {
+            slot: stop.slot,
+            func: stop.func,
+            fp: event.fp,
+            wasm: stop.wasm,
+            shape: stop.shape,
+            paid: event.paid,
+        };
         // SAFETY: at a stop the slots hold the state.
         unsafe { look_inside(inner, event.id, &at, room, always) }
+    }
+
+    /// At an access, where the guest stands behind the point at which it is shown: says what it has paid of its fuel
+    /// since then, so that what is shown on the way there has as much as is right there.
+    ///
+    /// # Errors
+    /// As of [`StoreMut::look_inside`].
+    pub fn note_paid(&mut self, room: Option<Room>) -> Result<Option<Room>> {
+        if !self.inner().engine.config().fuel {
+            return Ok(room);
+        }
+        let mut frame = self.look_inside(room)?;
+        let inner = self.inner();
+        let module = inner.modules.of_slot(frame.slot).module.clone();
+        let pc = inner.newest_event().ok_or_else(no_event)?.pc;
+        let place = inner.registry.lookup(Pc::new(pc));
+        let wasm = place.and_then(|(slot, at)| inner.registry.get(slot)?.engine.tables().wasm_at(at));
+        let wasm = wasm.ok_or_else(|| fault("an access by no known instruction"))?;
+        frame.state[FUEL] = i64::MAX as u64;
+        while frame.wasm() != wasm && matches!(frame.step(self)?, RerunEnd::Stopped(_)) {}
+        let begins = match frame.step(self)? {
+            // Only the guest runs it. It has paid for the run of instructions that this begins, if it begins one.
+            _ if frame.wasm() == wasm => fuel_begun(module.info(), module.binary(), frame.func, wasm)?,
+            _ => 0,
+        };
+        let newest = self.inner().events;
+        // SAFETY: as in `set_virtual`; an event is being told.
+        unsafe { (*newest).paid = i64::MAX - frame.fuel() + begins };
+        Ok(Some(Room(frame)))
     }
 
     /// The state of the frame that has trapped with this code, in the event that is being told, by rerun from the last
@@ -112,7 +151,7 @@ impl StoreMut<'_> {
         }
         let point = tables.complete_before(func, wasm);
         let point = point.ok_or_else(|| fault("a trap before the first point of its function"))?;
-        let at = AtPoint { slot, func, fp, wasm: point.wasm, shape: point.shape };
+        let at = AtPoint { slot, func, fp, wasm: point.wasm, shape: point.shape, paid: 0 };
         // SAFETY: the slots hold the state of the last point.
         let (Looked::Inside(mut frame) | Looked::OfGuest(Room(mut frame))) =
             unsafe { look_inside(inner, event.id, &at, room, true) }?;
@@ -178,9 +217,11 @@ pub(super) unsafe fn look_inside(
                     run: None,
                     start: 0,
                     shape: at.shape,
+                    paid: at.paid,
                     position: 0,
                     state: Vec::new(),
                     had: None,
+                    given: false,
                     again: Vec::new(),
                     nowhere,
                 }),
@@ -194,6 +235,7 @@ pub(super) unsafe fn look_inside(
     let of_guest = image.instructions[position as usize].is_of_guest();
     (frame.event, frame.slot, frame.fp, frame.vmctx) = (event, at.slot, at.fp, vmctx);
     (frame.start, frame.shape, frame.position, frame.had) = (position, at.shape, position, None);
+    (frame.paid, frame.given) = (at.paid, false);
     if of_guest && !always {
         return Ok(Looked::OfGuest(Room(frame)));
     }
@@ -212,7 +254,7 @@ impl VirtualFrame {
     unsafe fn read(&self, store: &StoreInner, tables: &ImageTables, state: &mut Vec<u64>) {
         state.clear();
         state.resize(VALUES + self.code.image().words(), 0);
-        state[FUEL] = store.vm.fuel as u64;
+        state[FUEL] = (store.fuel_left() + self.paid) as u64;
         // SAFETY: the caller's promise.
         unsafe { read_state(self.fp, tables, self.func, self.shape, &mut state[VALUES..]) };
     }
@@ -282,7 +324,9 @@ impl VirtualFrame {
     /// Has the store have the fuel that is left here, while this is shown.
     #[inline]
     pub fn pay(&mut self, store: &mut StoreMut<'_>) {
-        self.had = Some(std::mem::replace(&mut store.inner().vm.fuel, self.state[FUEL] as i64));
+        let store = store.inner();
+        self.had = Some(store.fuel_left());
+        store.set_fuel_left(self.state[FUEL] as i64);
     }
 
     /// Gives the store back what [`VirtualFrame::pay`] has taken, if it has, less what was used meanwhile, more what
@@ -290,9 +334,17 @@ impl VirtualFrame {
     #[inline]
     pub fn take_back(&mut self, store: &mut StoreMut<'_>) {
         let Some(had) = self.had.take() else { return };
-        let fuel = &mut store.inner().vm.fuel;
-        let left = std::mem::replace(fuel, had.saturating_add(fuel.saturating_sub(self.state[FUEL] as i64)));
+        let store = store.inner();
+        let left = store.fuel_left();
+        store.set_fuel_left(had.saturating_add(left.saturating_sub(self.state[FUEL] as i64)));
+        self.given |= left != self.fuel();
         self.state[FUEL] = left as u64;
+    }
+
+    /// Whether the fuel was changed while this was shown. A guest that stands between two stop points may have what it
+    /// was before in a register.
+    pub fn was_given_fuel(&self) -> bool {
+        self.given
     }
 
     /// Whether the guest, which goes on from its stop point, comes here with this state, before any other of these

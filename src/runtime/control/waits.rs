@@ -71,7 +71,7 @@ pub(super) unsafe fn wait(
     // SAFETY: the caller's promise; the store's thread is here, and the memory is kept by `shared` alone.
     let mut goes_on = || unsafe { deadline::due(store) };
     // SAFETY: as above.
-    let looks = unsafe { (*store.as_ptr()).engine.config().epoch };
+    let looks = unsafe { (*store.as_ptr()).looks_while_it_waits() };
     let ask: Option<(Duration, &mut dyn FnMut() -> bool)> = if looks { Some((OFTEN, &mut goes_on)) } else { None };
     match shared.waiting().wait(at, || shared.holds(at, expected), Patience { until, ask }) {
         Waited::Woken => Some(0),

@@ -142,7 +142,7 @@ impl StoreMut<'_> {
             shown.take_back(self);
         }
         frame.event = id;
-        frame.state[FUEL] = shown.map_or(self.inner().vm.fuel as u64, |shown| shown.state[FUEL]);
+        frame.state[FUEL] = shown.map_or(self.inner().fuel_left() as u64, |shown| shown.state[FUEL]);
         frame.pay(self);
         self.set_virtual(frame);
         Ok(())

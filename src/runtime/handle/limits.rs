@@ -13,13 +13,13 @@ use std::sync::Arc;
 impl StoreInner {
     fn set_fuel(&mut self, fuel: u64) -> Result<()> {
         self.check_fuel()?;
-        self.vm.fuel = i64::try_from(fuel).unwrap_or(i64::MAX);
+        self.set_fuel_left(i64::try_from(fuel).unwrap_or(i64::MAX));
         Ok(())
     }
 
     fn fuel(&self) -> Result<u64> {
         self.check_fuel()?;
-        Ok(u64::try_from(self.vm.fuel).unwrap_or(0))
+        Ok(u64::try_from(self.fuel_left()).unwrap_or(0))
     }
 
     fn check_fuel(&self) -> Result<()> {
@@ -119,6 +119,11 @@ impl Caller<'_> {
             new.set_fuel(half)?;
         }
         Ok(())
+    }
+
+    /// For host functions that wait: whether they are to call [`Caller::end_if_due`] now and then.
+    pub(crate) fn looks_while_it_waits(&self) -> bool {
+        self.as_store().inner().looks_while_it_waits()
     }
 
     /// For host functions that wait: nothing if the guest may go on, else the error that it ends with, which the

@@ -248,7 +248,8 @@ impl StoreMut<'_> {
     /// a signal handler asks: see [`Attacher::request`]. There, a debugger can be attached, whatever guests run. Where
     /// it is called in the middle of a guest, guests cannot be called. An error ends the guest's call.
     ///
-    /// While nobody asks it costs one look at a word where guests are entered and where host functions return.
+    /// While nobody asks it costs one look at a word where guests are entered and where host functions return; and
+    /// guests that count fuel and look at no epochs come by the runtime once in some ten thousand turns of a loop.
     ///
     /// # Errors
     /// [`ErrorKind::State`] where the engine is not configured for debugging.
@@ -259,7 +260,9 @@ impl StoreMut<'_> {
         let inner = self.inner();
         if inner.engine.config().debug {
             let call = move |at: NonNull<c_void>| call(&mut StoreMut::from_inner(at.cast()));
-            return Ok(inner.attachers.make(inner.deadline.waker(), Box::new(call)));
+            let attacher = inner.attachers.make(inner.deadline.waker(), Box::new(call));
+            inner.lay_fuel_out();
+            return Ok(attacher);
         }
         let message = "this engine is not configured for debugging; set `debug` in its configuration";
         Err(Error::new(ErrorKind::State, message))

@@ -37,8 +37,9 @@ struct Request {
 impl Attacher {
     /// Has the store call what it was made with, at the next of these: the host enters a guest; a host function returns
     /// to the guest that has called it; the guest begins a function or a turn of a loop, or waits for another thread,
-    /// where the engine is configured with [`Config::epoch`](crate::runtime::Config::epoch). Asked again before that,
-    /// it is called once. It takes no lock and allocates nothing: any thread may call it, and any signal handler.
+    /// where the engine is configured with [`Config::epoch`](crate::runtime::Config::epoch) or
+    /// [`Config::fuel`](crate::runtime::Config::fuel). With fuel alone it may be some thousand turns later. Asked again
+    /// before that, it is called once. It takes no lock and allocates nothing: any thread may call it, and any signal handler.
     pub fn request(&self) {
         let Request { asked, any, waker, .. } = &*self.0;
         asked.store(true, Ordering::SeqCst);
@@ -87,6 +88,11 @@ impl Attachers {
     #[inline(always)]
     pub(in crate::runtime) fn are_asked(&self) -> bool {
         self.any.as_ref().is_some_and(|any| any.load(Ordering::Relaxed))
+    }
+
+    /// Whether there are any.
+    pub(in crate::runtime) fn are_any(&self) -> bool {
+        self.made.iter().any(|made| made.strong_count() > 0)
     }
 
     /// The next that is to be called, which is asked for no more.

@@ -12,9 +12,16 @@ const NOW: u64 = 0;
 /// The deadline that never is.
 const NEVER: u64 = u64::MAX;
 
-/// Up to when the guests of a store may run; without anything where the engine's code does not look at it.
+/// Up to when the guests of a store may run, and what the host is asked meanwhile.
 #[derive(Default)]
-pub(in crate::runtime) struct Deadline(Option<Armed>);
+pub(in crate::runtime) struct Deadline {
+    /// Without anything where the engine's code does not look at it.
+    armed: Option<Armed>,
+    /// The host is being asked.
+    asking: bool,
+    /// Why it said no, until the guest is left for that.
+    refusal: Option<Error>,
+}
 
 struct Armed {
     flags: Arc<Flags>,
@@ -22,10 +29,6 @@ struct Armed {
     set: u64,
     /// What the host says when it is asked.
     ask: Option<Arc<Ask>>,
-    /// It is being asked.
-    asking: bool,
-    /// Why it said no, until the guest is left for that.
-    refusal: Option<Error>,
 }
 
 /// What other threads and signal handlers write.
@@ -48,7 +51,7 @@ pub type Ask = dyn Fn() -> Result<()> + Send + Sync;
 
 impl Deadline {
     pub(in crate::runtime) fn new(config: &Config) -> Deadline {
-        Deadline(config.epoch.then(|| Armed {
+        let armed = config.epoch.then(|| Armed {
             flags: Arc::new(Flags {
                 checked: AtomicU64::new(NEVER),
                 ended: AtomicBool::new(false),
@@ -57,24 +60,23 @@ impl Deadline {
             }),
             set: NEVER,
             ask: None,
-            asking: false,
-            refusal: None,
-        }))
+        });
+        Deadline { armed, ..Deadline::default() }
     }
 
     /// Where guests read it.
     pub(in crate::runtime) fn address(&self) -> *const AtomicU64 {
-        self.0.as_ref().map_or(null(), |armed| &raw const armed.flags.checked)
+        self.armed.as_ref().map_or(null(), |armed| &raw const armed.flags.checked)
     }
 
     /// Whether it is over; `None` where the engine's code does not look at it.
     pub(in crate::runtime) fn is_over(&self, epoch: u64) -> Option<bool> {
-        self.0.as_ref().map(|armed| armed.flags.ended.load(Ordering::SeqCst) || epoch >= armed.set)
+        self.armed.as_ref().map(|armed| armed.flags.ended.load(Ordering::SeqCst) || epoch >= armed.set)
     }
 
     /// The epoch in which it is over; `None` where the engine's code does not look at it.
     pub(in crate::runtime) fn epoch(&self) -> Option<u64> {
-        self.0.as_ref().map(|armed| armed.set)
+        self.armed.as_ref().map(|armed| armed.set)
     }
 
     /// Sets the epoch in which it is over.
@@ -90,19 +92,19 @@ impl Deadline {
 
     /// What ends the guests from another thread.
     pub(in crate::runtime) fn interrupter(&self) -> Result<Interrupter> {
-        let armed = self.0.as_ref().ok_or_else(|| unchecked("epoch"))?;
+        let armed = self.armed.as_ref().ok_or_else(|| unchecked("epoch"))?;
         Ok(Interrupter(armed.flags.clone()))
     }
 
     /// What has its guests look; `None` where the engine's code does not.
     pub(in crate::runtime) fn waker(&self) -> Option<Waker> {
-        self.0.as_ref().map(|armed| Waker(armed.flags.clone()))
+        self.armed.as_ref().map(|armed| Waker(armed.flags.clone()))
     }
 
     /// The host is about to be asked something, to be followed by [`Deadline::answer`]. False if it is being asked
-    /// already, or the engine's code does not look.
+    /// already.
     pub(in crate::runtime) fn begin_asking(&mut self) -> bool {
-        self.0.as_mut().is_some_and(|armed| !std::mem::replace(&mut armed.asking, true))
+        !std::mem::replace(&mut self.asking, true)
     }
 
     /// Sets what is asked.
@@ -112,16 +114,16 @@ impl Deadline {
     }
 
     fn armed_mut(&mut self) -> Result<&mut Armed> {
-        self.0.as_mut().ok_or_else(|| unchecked("epoch"))
+        self.armed.as_mut().ok_or_else(|| unchecked("epoch"))
     }
 
     /// What a guest does that has found the deadline over. [`Verdict::Ask`] is followed by [`Deadline::answer`].
     pub(in crate::runtime) fn judge(&mut self, epoch: u64) -> Verdict {
-        let Some(armed) = &mut self.0 else { return Verdict::GoOn };
+        let Some(armed) = &mut self.armed else { return Verdict::GoOn };
         if armed.flags.ended.load(Ordering::SeqCst)
             && let Some(reason) = armed.flags.reason().take()
         {
-            armed.refusal = Some(reason);
+            self.refusal = Some(reason);
         }
         if armed.flags.ended.load(Ordering::SeqCst) || epoch >= armed.set {
             return Verdict::End;
@@ -136,9 +138,9 @@ impl Deadline {
         }
         // It may have been another who had the guest look.
         let asked = armed.flags.asked.swap(false, Ordering::SeqCst);
-        match armed.ask.clone().filter(|_| asked && !armed.asking) {
+        match armed.ask.clone().filter(|_| asked && !self.asking) {
             Some(ask) => {
-                armed.asking = true;
+                self.asking = true;
                 Verdict::Ask(ask)
             }
             None => Verdict::GoOn,
@@ -147,10 +149,10 @@ impl Deadline {
 
     /// The host has been asked: `refusal` is why the guest may not go on, `None` if it may, or if there was no answer.
     pub(in crate::runtime) fn answer(&mut self, refusal: Option<Error>) {
-        if let Some(armed) = &mut self.0 {
-            armed.asking = false;
-            if refusal.is_some() {
-                armed.refusal = refusal;
+        self.asking = false;
+        if refusal.is_some() {
+            self.refusal = refusal;
+            if let Some(armed) = &self.armed {
                 armed.flags.end();
             }
         }
@@ -158,15 +160,15 @@ impl Deadline {
 
     /// Why the host said no, if that is why the guest is left; with it, the interrupt is over.
     pub(in crate::runtime) fn take_refusal(&mut self) -> Option<Error> {
-        let refusal = self.0.as_mut()?.refusal.take()?;
+        let refusal = self.refusal.take()?;
         self.clear_interrupt();
         Some(refusal)
     }
 
     /// An interrupt, if there was one, has done what it was for.
     pub(in crate::runtime) fn clear_interrupt(&mut self) {
-        if let Some(armed) = &mut self.0 {
-            armed.refusal = None;
+        self.refusal = None;
+        if let Some(armed) = &mut self.armed {
             *armed.flags.reason() = None;
             armed.flags.ended.store(false, Ordering::SeqCst);
             let _ = armed.flags.checked.compare_exchange(NOW, armed.set, Ordering::SeqCst, Ordering::SeqCst);
@@ -175,7 +177,7 @@ impl Deadline {
 
     /// Whether the host is being asked: then no guest is called.
     pub(in crate::runtime) fn is_asking(&self) -> bool {
-        self.0.as_ref().is_some_and(|armed| armed.asking)
+        self.asking
     }
 }
 

@@ -560,6 +560,8 @@ pub(in crate::runtime) struct EventRecord {
     pub(in crate::runtime) set_up: bool,
     /// The stop, which stands for as long as this does; null if it is none.
     pub(in crate::runtime) stop: *const StopInfo,
+    /// The fuel that the guest has paid since the point at which it is shown, where it stands behind that.
+    pub(in crate::runtime) paid: i64,
     /// Where a listener says that the frame really is.
     pub(in crate::runtime) shown: Option<Box<VirtualFrame>>,
     pub(in crate::runtime) previous: *mut EventRecord,

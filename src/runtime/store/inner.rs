@@ -89,6 +89,11 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) watched: bool,
     /// Who can ask for the host to be called.
     pub(in crate::runtime) attachers: Attachers,
+    /// What is left of the guests' fuel besides what is laid out.
+    pub(in crate::runtime) fuel_kept: i64,
+    /// Whether there is code that traps where what is laid out is used up, and so is to have all: that of a serialized
+    /// module which an engine has made that is not for debugging.
+    pub(in crate::runtime) fuel_traps: bool,
     /// Whether they watch something that the host may change.
     pub(in crate::runtime) values_watched: bool,
     /// Whether who listens is asked at a stop if the guest passes.

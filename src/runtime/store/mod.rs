@@ -3,6 +3,7 @@
 
 pub(in crate::runtime) mod collect;
 pub(in crate::runtime) mod events;
+mod fuel;
 pub(in crate::runtime) mod inner;
 pub(in crate::runtime) mod modules;
 pub(in crate::runtime) mod objects;

@@ -29,6 +29,8 @@ pub struct VirtualFrame {
     /// The stop point, and the operand stack there.
     pub(in crate::runtime) start: u32,
     pub(in crate::runtime) shape: ShapeId,
+    /// What the guest has paid of its fuel since then.
+    pub(in crate::runtime) paid: i64,
     /// The instruction about to run: one of the code's.
     pub(in crate::runtime) position: u32,
     /// In words: the fuel that is left ([`FUEL`]), then the locals, then the operands before it, as many as the code
@@ -36,6 +38,8 @@ pub struct VirtualFrame {
     pub(in crate::runtime) state: Vec<u64>,
     /// While it is shown: the fuel that the store had. The guest, when it goes on from its stop point, pays by itself.
     pub(in crate::runtime) had: Option<i64>,
+    /// Whether that was changed while it was shown.
+    pub(in crate::runtime) given: bool,
     /// For rerunning once more.
     pub(in crate::runtime) again: Vec<u64>,
     /// A stop nowhere: a byte for each instruction.

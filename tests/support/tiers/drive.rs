@@ -8,8 +8,8 @@ use super::record::Observation;
 use std::fmt;
 use std::sync::Arc;
 use stepwell::base::WasmOffset;
-use stepwell::debug::{Action, Condition, Debugger, Reason, Stop, WatchKind};
-use stepwell::runtime::{AsStoreMut, Module, Store, TrapCode};
+use stepwell::debug::{Action, Condition, Debugger, Events, Reason, Stop, WatchKind};
+use stepwell::runtime::{AsStoreMut, Module, ModuleId, Store, TrapCode};
 use wasmparser::{BinaryReader, FunctionBody};
 
 /// Breakpoints that a case has at a time, at most, where they are random.
@@ -75,6 +75,8 @@ pub struct Drive {
     pub change: bool,
     /// So are locals and operands. A guest may run astray by that, so each instruction is stopped at.
     pub change_frames: bool,
+    /// Any events are stops, other ones from time to time.
+    pub events: bool,
     /// Stops in one call.
     pub limit: usize,
     pub end: End,
@@ -84,7 +86,7 @@ pub struct Drive {
 impl fmt::Display for Drive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{:?}, then {:?}, looking at {:?}", self.begin, self.go, self.look)?;
-        for (on, what) in [(self.edit, "editing"), (self.change, "changing")] {
+        for (on, what) in [(self.edit, "editing"), (self.change, "changing"), (self.events, "events")] {
             if on {
                 write!(f, ", {what}")?;
             }
@@ -103,6 +105,7 @@ impl Drive {
             edit: false,
             change: false,
             change_frames: false,
+            events: false,
             limit,
             end: End::Run,
             seed: 0,
@@ -152,6 +155,17 @@ impl Drive {
         Drive { begin: Begin::Stepping, go: Go::StepInstruction, ..changes }
     }
 
+    /// Events, and steps from them on; the guest does what it would do alone.
+    pub fn events(seed: u64, limit: usize) -> Drive {
+        let go = [Go::Continue, Go::StepInstruction, Go::StepOver, Go::StepOut][seed as usize / 2 % 4];
+        Drive { begin: Begin::Random(seed as usize % 5), go, events: true, ..Drive::breakpoints(seed, limit) }
+    }
+
+    /// Events among everything else.
+    pub fn events_and_changes(seed: u64, limit: usize) -> Drive {
+        Drive { events: true, ..Drive::changes(seed, limit) }
+    }
+
     /// Whether the guest does not do what it would do alone.
     pub fn interferes(&self) -> bool {
         self.change || self.end == End::Trap || matches!(self.go, Go::Any | Go::AnyShort)
@@ -169,6 +183,9 @@ impl Drive {
     pub fn prepare(&self, debugger: &Debugger, store: &mut Store, shared: &Shared, call: usize) {
         let modules = shared.modules().to_vec();
         let mut random = Random::of(self.seed, 0x1000_0000 + call as u64);
+        if self.events {
+            debugger.set_events(store, some_events(&mut random)).unwrap();
+        }
         match self.begin {
             Begin::Stepping => debugger.step_always(store, true).unwrap(),
             Begin::Entries if debugger.breakpoint_count(store).unwrap() == 0 => {
@@ -206,6 +223,31 @@ impl Drive {
             }
             Begin::Entries | Begin::EachInstruction => {}
         }
+    }
+}
+
+/// Each as often as not.
+fn some_events(random: &mut Random) -> Events {
+    Events::from_bits(random.below(Events::ALL.bits() as usize + 1) as u32).expect("bits of events alone")
+}
+
+/// Notes what an event tells of, in words that are the same for both engines.
+fn put_event(shared: &Shared, stop: &Stop<'_>, seen: &mut Observation) {
+    let number = |module: ModuleId| shared.modules().iter().position(|known| known.id() == module).unwrap_or(99);
+    match stop.reason() {
+        Reason::Module(module) => seen.put("module", number(*module) as u64),
+        Reason::Instance(instance) => seen.put("instance of", number(instance.module(stop).unwrap().id()) as u64),
+        Reason::MemoryGrown(grown) => {
+            seen.put("grown from", grown.before);
+            seen.put("to", grown.pages);
+            seen.put("size", grown.memory.size(stop).unwrap());
+        }
+        Reason::HostCall(called) | Reason::HostReturn(called) => {
+            seen.put("failed", u64::from(called.failed));
+            seen.put("takes", called.func.ty(stop).unwrap().params.len() as u64);
+            seen.put_list(stop, "values", &called.values);
+        }
+        _ => {}
     }
 }
 
@@ -270,6 +312,7 @@ pub fn on_stop(drive: &Drive, shared: &Arc<Shared>, stop: &mut Stop<'_>) -> Acti
     let mut seen = Observation::new(shown);
     let place = stop.top().map(|frame| (frame.func(), frame.offset()));
     seen.put_reason(stop.reason());
+    put_event(shared, stop, &mut seen);
     seen.put("host", host);
     // What is left is the same at each instruction, whichever way the guest has come there.
     if let Ok(left) = stop.as_store_mut().fuel() {
@@ -312,6 +355,11 @@ pub fn on_stop(drive: &Drive, shared: &Arc<Shared>, stop: &mut Stop<'_>) -> Acti
             _ => Action::Continue,
         },
     };
+    if drive.events && random.one_in(4) {
+        let events = some_events(&mut random);
+        debugger.set_events(stop, events).unwrap();
+        seen.put("events", u64::from(events.bits()));
+    }
     if drive.edit {
         edit(&debugger, stop, shared, &mut seen, &mut random);
         if random.one_in(3000) {
@@ -328,6 +376,7 @@ pub fn on_stop(drive: &Drive, shared: &Arc<Shared>, stop: &mut Stop<'_>) -> Acti
             End::Trap => Action::Trap("enough stops".into()),
             End::Run => {
                 debugger.step_always(stop, false).unwrap();
+                debugger.set_events(stop, Events::TRAP).unwrap();
                 clear(&debugger, stop);
                 Action::Continue
             }

@@ -96,10 +96,11 @@ impl Observation {
             }
             Reason::Exception => self.put_cause("exception", 1),
             Reason::Pause => self.put_cause("pause", 1),
-            Reason::Module(_) | Reason::Instance(_) | Reason::MemoryGrown(_) => self.put_cause("event", 1),
-            Reason::HostCall(called) | Reason::HostReturn(called) => {
-                self.put_cause("event", 2 + called.values.len() as u64);
-            }
+            Reason::Module(_) => self.put_cause("event", 1),
+            Reason::Instance(_) => self.put_cause("event", 2),
+            Reason::MemoryGrown(_) => self.put_cause("event", 3),
+            Reason::HostCall(_) => self.put_cause("event", 4),
+            Reason::HostReturn(_) => self.put_cause("event", 5),
             Reason::Trap(code) => {
                 self.put("trap", *code as u64);
                 self.say(|| format!("({code:?})"));

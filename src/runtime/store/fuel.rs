@@ -1,0 +1,77 @@
+//! What is left of the fuel of a store's guests. Compiled code counts down what is *laid out* for it. Mostly that is
+//! all; but while somebody may ask for the host to be called, it is a part, and what is *kept back* is laid out when
+//! that is used up: so a guest that computes comes by where the host's wishes are looked at. Both together are what is
+//! left: how much of it is laid out is nobody's affair but that of this file and of compiled code.
+
+use crate::runtime::store::inner::StoreInner;
+
+/// So many units are laid out at a time. They last for some tens of microseconds, a thousand times as long as it takes
+/// to lay out more.
+const PART: i64 = 1 << 17;
+
+impl StoreInner {
+    /// What is left; below zero it is used up.
+    #[inline]
+    pub(in crate::runtime) fn fuel_left(&self) -> i64 {
+        self.vm.fuel + self.fuel_kept
+    }
+
+    /// So much is left, from now on.
+    #[inline]
+    pub(in crate::runtime) fn set_fuel_left(&mut self, left: i64) {
+        self.lay_out(left, self.fuel_part());
+    }
+
+    /// Lays out anew, since there may be another reason for how much.
+    pub(in crate::runtime) fn lay_fuel_out(&mut self) {
+        self.set_fuel_left(self.fuel_left());
+    }
+
+    /// Lays out more for a guest for which what is laid out is not enough. False if there is no more.
+    pub(in crate::runtime) fn lay_more_fuel_out(&mut self) -> bool {
+        let more = self.fuel_kept > 0;
+        // A run of instructions may take more than a part.
+        let most = self.fuel_part().max(self.vm.fuel.saturating_mul(2));
+        self.lay_out(self.fuel_left(), most);
+        more
+    }
+
+    /// The fuel is used up: what there still was did not pay for what was to come.
+    pub(in crate::runtime) fn use_fuel_up(&mut self) {
+        self.set_fuel_left(self.fuel_left().min(-1));
+    }
+
+    /// Nothing of it is laid out: a guest asks for more where it looks next.
+    #[cold]
+    pub(in crate::runtime) fn take_fuel_in(&mut self) {
+        if self.vm.fuel > 0 && self.lays_out_parts() {
+            (self.vm.fuel, self.fuel_kept) = (0, self.fuel_left());
+        }
+    }
+
+    /// Whether guests that wait for others are to look now and then whether they may go on.
+    pub(in crate::runtime) fn looks_while_it_waits(&self) -> bool {
+        self.deadline.epoch().is_some() || self.lays_out_parts()
+    }
+
+    /// At most so much of it is laid out.
+    #[inline]
+    fn fuel_part(&self) -> i64 {
+        match self.engine.config().force_fuel_part {
+            _ if !self.lays_out_parts() => i64::MAX,
+            Some(units) => i64::from(units),
+            None => PART,
+        }
+    }
+
+    /// Whether guests come by, and somebody may want them to.
+    fn lays_out_parts(&self) -> bool {
+        let config = self.engine.config();
+        config.refuels() && !self.fuel_traps && (self.attachers.are_any() || config.force_fuel_part.is_some())
+    }
+
+    fn lay_out(&mut self, left: i64, most: i64) {
+        self.vm.fuel = left.min(most);
+        self.fuel_kept = left - self.vm.fuel;
+    }
+}
