@@ -37,6 +37,7 @@ pub use crate::sys::stack::HostStack;
 pub use compiled::config::Config;
 pub use compiled::engine::Engine;
 pub use compiled::log::{Fallbacks, LogLevel, Logger};
+pub use compiled::machine_code::MachineCode;
 pub use compiled::module::{Instruction, Module, ModuleId};
 pub use compiled::rerun::{LastRun, RerunCode, RerunRun};
 pub use control::frames::{FrameState, KeptFrame, RawFrame};
@@ -46,6 +47,7 @@ pub use handle::linker::{InstancePre, Linker};
 pub use handle::typed::{WasmRet, WasmTy, WasmValues};
 pub use objects::attachers::Attacher;
 pub use objects::deadline::{Ask, Interrupter};
+pub use objects::dumped::DumpedFrame;
 pub use objects::handles::{AnyRef, ExnRef, Extern, ExternRef, Func, Global, Instance, Memory, Root, Table, Tag};
 pub use objects::host::HostOrigin;
 pub use objects::owned::{EventId, StoreId};
@@ -56,7 +58,6 @@ pub use objects::trap::{FrameInfo, Trap};
 pub use objects::values::Val;
 pub use objects::watched::WATCHED_PAGE;
 pub use store::collect::{Collected, StoreUsage};
-pub use store::dumping::DumpedFrame;
 pub use store::events::{
     Answer, Catcher, Event, EventSink, ExceptionInfo, Grown, HostCalled, Replacement, Side, StopInfo, Told, Touched,
     TrapInfo,
