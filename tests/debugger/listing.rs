@@ -186,7 +186,7 @@ fn machine_code_is_told_with_what_it_is_of() {
                 (pieces, before) = (pieces + found.len(), next);
             }
             let text = if debug { module.debug_text_size().unwrap() } else { module.text_size() };
-            assert!(pieces > 30 && before as usize <= text, "{name}: {pieces}, {before} of {text}");
+            assert!(pieces > 20 && before as usize <= text, "{name}: {pieces}, {before} of {text}");
         }
     }
 }
