@@ -381,6 +381,18 @@ struct Instruction {
   std::string text;
 };
 
+/// A piece of a function's machine code: plain data. An instruction of the machine, or, in a library that was built without the feature
+/// `disassembler`, all that follows each other and is of the same instruction of WebAssembly.
+struct MachineCode {
+  /// Where it begins in the text that all functions of the module share.
+  std::size_t offset;
+  /// The offset in the module of the instruction of WebAssembly that it belongs to, where that is known.
+  std::optional<std::size_t> module_offset;
+  std::vector<std::uint8_t> bytes;
+  /// The instruction; `(data)` for what is none. Nothing without the feature `disassembler`.
+  std::optional<std::string> text;
+};
+
 /// A Wasm frame of a trap: plain data, which needs no store.
 struct TrapFrame {
   std::optional<std::string> module_name;
@@ -2650,6 +2662,28 @@ public:
   std::vector<Instruction> instructions(std::uint32_t func_index, std::size_t offset = 0, std::size_t count = SIZE_MAX) const {
     return try_instructions(func_index, offset, count).value();
   }
+  /// The machine code of a function that it defines: that of production, or of debug code, which is compiled where it is not there yet.
+  Result<std::vector<MachineCode>> try_machine_code(std::uint32_t func_index, bool debug = false) const {
+    if (!valid()) return detail::moved_from(class_name);
+    std::vector<MachineCode> list;
+    std::vector<stepwell_machine_code_t> page(256);
+    for (std::size_t offset = 0, written = page.size(); written == page.size();) {
+      if (stepwell_error_t *error = stepwell_module_machine_code(raw(), func_index, debug, offset, page.data(), page.size(), &written))
+        return detail::take_error(error);
+      for (std::size_t i = 0; i < written; i++) {
+        stepwell_machine_code_t &row = page[i];
+        MachineCode piece{row.offset, std::nullopt, std::vector<std::uint8_t>(row.bytes.data, row.bytes.data + row.bytes.size), std::nullopt};
+        if (row.module_offset != SIZE_MAX) piece.module_offset = row.module_offset;
+        if (row.text.size > 0) piece.text = std::string(row.text.data, row.text.size - 1);
+        wasm_byte_vec_delete(&row.bytes);
+        wasm_byte_vec_delete(&row.text);
+        list.push_back(std::move(piece));
+      }
+      if (written > 0) offset = list.back().offset + 1;
+    }
+    return list;
+  }
+  std::vector<MachineCode> machine_code(std::uint32_t func_index, bool debug = false) const { return try_machine_code(func_index, debug).value(); }
   /// Gives it a file of its split DWARF (`-gsplit-dwarf`): a package (`.dwp`), or what was written for one unit (`.dwo`). Functions'
   /// names and what is inlined are then found there. All handles of the module have it; a serialized module does not.
   Result<void> try_add_split_dwarf(Span<const std::uint8_t> file) {

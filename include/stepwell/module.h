@@ -103,6 +103,28 @@ typedef struct stepwell_instruction_t {
   wasm_message_t text;
 } stepwell_instruction_t;
 
+/**
+ * A piece of a function's machine code: an instruction of the machine, or, in a library that was built without the
+ * feature `disassembler`, all that follows each other and is of the same instruction of WebAssembly.
+ */
+typedef struct stepwell_machine_code_t {
+  /** Where it begins in the text that all functions of the module share, in bytes. Those of debug code have another. */
+  size_t offset;
+  /**
+   * The offset in the module of the instruction of WebAssembly that it belongs to; `SIZE_MAX` where that is not
+   * known. In production code it mostly is; in debug code it is of stop points, of calls and of what may trap.
+   */
+  size_t module_offset;
+  /** Its bytes: the caller's, to be given to `wasm_byte_vec_delete`. */
+  wasm_byte_vec_t bytes;
+  /**
+   * The instruction, with targets of jumps and addresses as offsets in the text: NUL-terminated (the NUL is
+   * counted), and the caller's, as the bytes. `(data)` for what is none: tables of jumps, constants, and what
+   * nothing leads to. Empty, with no NUL, without the feature `disassembler`.
+   */
+  wasm_message_t text;
+} stepwell_machine_code_t;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -374,6 +396,26 @@ own stepwell_error_t *stepwell_module_instructions(const wasm_module_t *module,
                                                   uint32_t func_index,
                                                   size_t offset,
                                                   stepwell_instruction_t *out,
+                                                  size_t capacity,
+                                                  size_t *count_out);
+
+/**
+ * Writes the machine code of a function that the module defines to `out`, from the first piece at `offset` in its text
+ * or behind it on (0 is before all): as many pieces as there are and as fit into `capacity`. `debug` is whether it is
+ * that of debug code, which is compiled where it is not there yet; otherwise it is that of production. Breakpoints
+ * that a store has set are not in it. `count_out` gets how many were written; their bytes and texts are the caller's.
+ * With a `capacity` of 0, `out` may be NULL. An error for a function that is imported or not there, and for debug code
+ * where the engine is not configured for debugging.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_module_machine_code(const wasm_module_t *module,
+                                                  uint32_t func_index,
+                                                  bool debug,
+                                                  size_t offset,
+                                                  stepwell_machine_code_t *out,
                                                   size_t capacity,
                                                   size_t *count_out);
 

@@ -24,7 +24,7 @@ from .engine import Engine
 from .errors import Error, Exit, GuestException, Source, Trap, TrapFrame, name_to_show
 from .instance import Exports, Instance
 from .linker import InstancePre, Linker
-from .module import CustomSection, FunctionInfo, Instruction, LinePlace, LineRow, Module
+from .module import CustomSection, FunctionInfo, Instruction, LinePlace, LineRow, MachineCode, Module
 from .store import Interrupt, Store
 from .types import (
     ArrayType, ExportType, FieldType, FuncType, GlobalType, ImportType, MemoryType, StructType, TableType, TagType, f32,
@@ -45,7 +45,7 @@ __all__ = [
     "Action", "AnyRef", "ArrayRef", "ArrayType", "Attacher", "BreakPlace", "Breakpoint", "Caller", "CoveredBlock", "CoveredSide", "CustomSection", "DebugTier", "Debugger",
     "Engine", "Error", "ErrorCode", "Evaluated", "Events", "ExceptionStops", "Exit", "ExnRef", "ExportType", "Exports", "Extern",
     "ExternRef", "Feature", "FieldType", "Frame", "Func", "FuncType", "FunctionInfo", "Global", "GlobalType", "GuestException",
-    "I31Ref", "ImportType", "Instance", "InstancePre", "Instruction", "Interrupt", "LinePlace", "LineRow", "Linker", "Locals", "Memory", "MemoryType",
+    "I31Ref", "ImportType", "Instance", "InstancePre", "Instruction", "Interrupt", "LinePlace", "LineRow", "Linker", "Locals", "MachineCode", "Memory", "MemoryType",
     "Module", "Pauser", "Profiler", "Scope", "SharedMemory", "Source", "Stop", "StopQueue", "StopReason", "Store", "StructRef", "StructType",
     "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame", "Variable", "VariableKind", "Wasi", "WatchHit", "WatchKind", "Watchpoint", "f32", "f64", "i32", "i64",
     "matches", "name_to_show", "v128",

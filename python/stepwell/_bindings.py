@@ -227,6 +227,8 @@ class stepwell_function_t(Structure): pass
 stepwell_function_t._fields_ = [('index', c_uint32), ('line', c_uint32), ('name', c_char_p), ('linkage_name', c_char_p), ('file', c_char_p), ('begin', c_size_t), ('end', c_size_t), ('entry', c_size_t)]
 class stepwell_instruction_t(Structure): pass
 stepwell_instruction_t._fields_ = [('offset', c_size_t), ('size', c_size_t), ('text', wasm_message_t)]
+class stepwell_machine_code_t(Structure): pass
+stepwell_machine_code_t._fields_ = [('offset', c_size_t), ('module_offset', c_size_t), ('bytes', wasm_byte_vec_t), ('text', wasm_message_t)]
 STEPWELL_TRAP_HOST = 0
 STEPWELL_TRAP_UNREACHABLE = 1
 STEPWELL_TRAP_MEMORY_OUT_OF_BOUNDS = 2
@@ -806,6 +808,7 @@ stepwell_module_split_dwarf_missing_name = function("stepwell_module_split_dwarf
 stepwell_module_code_start = function("stepwell_module_code_start", c_size_t, [POINTER(wasm_module_t)])
 stepwell_module_functions = function("stepwell_module_functions", c_size_t, [POINTER(wasm_module_t), c_uint32, POINTER(stepwell_function_t), c_size_t])
 stepwell_module_instructions = function("stepwell_module_instructions", POINTER(stepwell_error_t), [POINTER(wasm_module_t), c_uint32, c_size_t, POINTER(stepwell_instruction_t), c_size_t, POINTER(c_size_t)])
+stepwell_module_machine_code = function("stepwell_module_machine_code", POINTER(stepwell_error_t), [POINTER(wasm_module_t), c_uint32, c_bool, c_size_t, POINTER(stepwell_machine_code_t), c_size_t, POINTER(c_size_t)])
 stepwell_module_serialize = function("stepwell_module_serialize", POINTER(stepwell_error_t), [POINTER(wasm_module_t), POINTER(wasm_byte_vec_t)])
 stepwell_module_serialize_file = function("stepwell_module_serialize_file", POINTER(stepwell_error_t), [POINTER(wasm_module_t), c_char_p])
 stepwell_module_deserialize = function("stepwell_module_deserialize", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_byte_vec_t), POINTER(POINTER(wasm_module_t))])

@@ -70,6 +70,20 @@ class Instruction(NamedTuple):
         return self.text
 
 
+class MachineCode(NamedTuple):
+    """A piece of a function's machine code: an instruction of the machine, or, in a library that was built without the feature
+    `disassembler`, all that follows each other and is of the same instruction of WebAssembly.
+
+    `offset`: in the text that all functions of the module share. `bytes`: its bytes. `text`: the instruction, `(data)` for what is none; None
+    without the feature. `module_offset`: the instruction of WebAssembly that it belongs to, or None where that is not known.
+    """
+
+    offset: int
+    bytes: bytes
+    text: Optional[str]
+    module_offset: Optional[int]
+
+
 def _optional(text: Optional[bytes]) -> Optional[str]:
     return None if text is None else text_from(text)
 
@@ -275,6 +289,23 @@ class Module(Managed):
                 return
             offset = got[-1].offset + got[-1].size
             left = None if left is None else left - room
+
+    def machine_code(self, func_index: int, debug: bool = False) -> List[MachineCode]:
+        """The machine code of a function that it defines: that of production, or of debug code, which is compiled where it is not there
+        yet."""
+        if not 0 <= func_index < 1 << 32:
+            raise ValueError("indices are not negative")
+        page, written = (c.stepwell_machine_code_t * 256)(), c_size_t()
+        found: List[MachineCode] = []
+        while True:
+            offset = found[-1].offset + 1 if found else 0
+            check(c.stepwell_module_machine_code(self._view._handle, func_index, debug, offset, page, len(page), byref(written)))
+            for row in page[:written.value]:
+                data, text = take_bytes(row.bytes), take_bytes(row.text)
+                known = row.module_offset if row.module_offset != c_size_t(-1).value else None
+                found.append(MachineCode(row.offset, data, text[:-1].decode() if text else None, known))
+            if written.value < len(page):
+                return found
 
     def add_split_dwarf(self, file: Union[bytes, bytearray, memoryview]) -> None:
         """Gives it the bytes of a file of its split DWARF (`-gsplit-dwarf`): a package (`.dwp`), or what was written for one unit

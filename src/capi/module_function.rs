@@ -45,6 +45,23 @@ pub struct stepwell_instruction_t {
     pub text: wasm_message_t,
 }
 
+/// A piece of a function's machine code: an instruction of the machine, or, in a library that was built without the
+/// feature `disassembler`, all that follows each other and is of the same instruction of WebAssembly.
+#[repr(C)]
+pub struct stepwell_machine_code_t {
+    /// Where it begins in the text that all functions of the module share, in bytes. Those of debug code have another.
+    pub offset: usize,
+    /// The offset in the module of the instruction of WebAssembly that it belongs to; `SIZE_MAX` where that is not
+    /// known. In production code it mostly is; in debug code it is of stop points, of calls and of what may trap.
+    pub module_offset: usize,
+    /// Its bytes: the caller's, to be given to `wasm_byte_vec_delete`.
+    pub bytes: wasm_byte_vec_t,
+    /// The instruction, with targets of jumps and addresses as offsets in the text: NUL-terminated (the NUL is
+    /// counted), and the caller's, as the bytes. `(data)` for what is none: tables of jumps, constants, and what
+    /// nothing leads to. Empty, with no NUL, without the feature `disassembler`.
+    pub text: wasm_message_t,
+}
+
 /// Where the contents of the module's code section begin, in bytes from its start: DWARF counts addresses of code from
 /// there. 0 without a code section.
 ///
@@ -121,6 +138,51 @@ pub unsafe extern "C" fn stepwell_module_instructions(
             offset: instruction.offset.index(),
             size: instruction.size as usize,
             text: wasm_byte_vec_t::text_nul(&instruction.text),
+        });
+        // SAFETY: C has room for `capacity` there, or passes NULL.
+        let count = unsafe { write_rows(rows, out, capacity) }?;
+        // SAFETY: `count_out` is C's.
+        unsafe { count_out.write(count) };
+        Ok(())
+    })
+}
+
+/// Writes the machine code of a function that the module defines to `out`, from the first piece at `offset` in its text
+/// or behind it on (0 is before all): as many pieces as there are and as fit into `capacity`. `debug` is whether it is
+/// that of debug code, which is compiled where it is not there yet; otherwise it is that of production. Breakpoints
+/// that a store has set are not in it. `count_out` gets how many were written; their bytes and texts are the caller's.
+/// With a `capacity` of 0, `out` may be NULL. An error for a function that is imported or not there, and for debug code
+/// where the engine is not configured for debugging.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_module_machine_code(
+    module: *const wasm_module_t,
+    func_index: u32,
+    debug: bool,
+    offset: usize,
+    out: *mut stepwell_machine_code_t,
+    capacity: usize,
+    count_out: *mut usize,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_module_machine_code", || {
+        let count_out = Out::plain(count_out).check("count_out")?;
+        if capacity > 0 && out.is_null() {
+            return Err(null("out"));
+        }
+        // SAFETY: C passes a live module or NULL.
+        let module = unsafe { get(module) }?;
+        let found = module.machine_code(FuncIndex::new(func_index), debug)?;
+        let first = found.partition_point(|piece| piece.offset.index() < offset);
+        let rows = found[first..].iter().take(capacity).map(|piece| stepwell_machine_code_t {
+            offset: piece.offset.index(),
+            module_offset: piece.wasm.map_or(usize::MAX, |offset| offset.index()),
+            bytes: wasm_byte_vec_t::bytes(&piece.bytes),
+            text: piece
+                .text
+                .as_ref()
+                .map_or_else(|| wasm_byte_vec_t::bytes(&[]), |text| wasm_byte_vec_t::text_nul(text)),
         });
         // SAFETY: C has room for `capacity` there, or passes NULL.
         let count = unsafe { write_rows(rows, out, capacity) }?;

@@ -1,11 +1,12 @@
 //! A module's code in an engine: tables, and a text that nobody outside this room gets to see.
 
 use super::forward::put_jumps;
-use crate::base::{Result, Shared};
+use crate::base::{Error, ErrorKind, Result, Shared};
 use crate::image::{CodeImage, ImageTables, Tier};
 use crate::isa::{SITE_BYTES, armed_site};
 use crate::sys::text::{ExecView, PrivateView, TextBacking, TextImage};
 use std::any::Any;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -117,6 +118,23 @@ impl EngineCode {
             (Some(view), _) => Ok(view.to_vec()),
             (None, Some(image)) => image.to_vec(),
             (None, None) => Ok(bytes.clone()),
+        }
+    }
+
+    /// A copy of a part of its text, for showing it.
+    ///
+    /// # Errors
+    /// As of [`EngineCode::copy_text`]; [`ErrorKind::Argument`] beyond its end.
+    pub fn copy_part(&self, part: Range<usize>) -> Result<Vec<u8>> {
+        if part.start > part.end || part.end > self.text_len as usize {
+            let message = format!("{part:?} is no part of a text of {} bytes", self.text_len);
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        let bytes = self.lock();
+        match (self.shared.get(), self.image.get()) {
+            (Some(view), _) => Ok(view.read(part)),
+            (None, Some(image)) => image.read(part),
+            (None, None) => Ok(bytes[part].to_vec()),
         }
     }
 

@@ -24,6 +24,7 @@
 //! | [`relaxed`] | the machine's own way with relaxed vector instructions, where it has one | `compile/` |
 //! | [`MAX_DISTANCE`] | so far a call reaches: texts are smaller, with their cell page | `compile/` |
 //! | [`C_CONVENTION`] | the convention of `extern "C"` functions, as the code generator calls it | `compile/` |
+//! | [`disassemble`] | a function as text, instruction by instruction: see [`Decoded`]; or none, without the feature `disassembler` | `runtime/` |
 //! | [`is_call`], [`CALL_DISTANCE_BYTES`], [`call_distance`] | the one relocation that the code generator leaves: what it is called, and what is written there | `compile/` |
 //!
 //! # Frames
@@ -94,13 +95,22 @@ mod x86_64;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as machine;
 
+/// A part of a function's machine code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// Which bytes of the function it is.
+    pub bytes: std::ops::Range<usize>,
+    /// The instruction; none for what is not one.
+    pub text: Option<String>,
+}
+
 pub use machine::{
     ARCHITECTURE, ARGUMENT_REGISTERS, ARMED_BYTE, C_CONVENTION, CALL_DISTANCE_BYTES, DETOUR_BYTE, DETOUR_BYTES,
     ELF_MACHINE, FILL, FLOAT_FLAGS, FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, MAX_DISTANCE, PAGE_SIZE,
     PAGE_TABLE_SPAN, PreservedRegister, RESULT_REGISTERS, ResumeJump, SITE_BYTES, SITE_NOP, STACK_ALIGN, STUB_BYTES,
-    StopContext, TRAP_BYTES, armed_site, call_distance, call_from_fault, caller_of, check_processor, detour, enter,
-    fault_place, float_control, is_call, is_write_fault, land, prefetch, relaxed, return_place, set_float_control,
-    set_single_step, stop_at_fault, stop_handler, stop_stub, unwind,
+    StopContext, TRAP_BYTES, armed_site, call_distance, call_from_fault, caller_of, check_processor, detour,
+    disassemble, enter, fault_place, float_control, is_call, is_write_fault, land, prefetch, relaxed, return_place,
+    set_float_control, set_single_step, stop_at_fault, stop_handler, stop_stub, unwind,
 };
 use machine::{DWARF_RETURN_ADDRESS, ENTRY_RULES, frame_rules, unwound_parts};
 pub(crate) use machine::{builtin_shim, preserving_shim};

@@ -37,6 +37,7 @@ pub use crate::sys::stack::HostStack;
 pub use compiled::config::Config;
 pub use compiled::engine::Engine;
 pub use compiled::log::{Fallbacks, LogLevel, Logger};
+pub use compiled::machine_code::MachineCode;
 pub use compiled::module::{Instruction, Module, ModuleId};
 pub use compiled::rerun::{LastRun, RerunCode, RerunRun};
 pub use control::frames::{FrameState, KeptFrame, RawFrame};

@@ -95,9 +95,18 @@ impl TextImage {
 
     /// A copy of the text, for making another image from it.
     pub fn to_vec(&self) -> Result<Vec<u8>> {
+        self.read(0..self.len)
+    }
+
+    /// A copy of a part of it.
+    ///
+    /// # Panics
+    /// Beyond its end.
+    pub fn read(&self, part: Range<usize>) -> Result<Vec<u8>> {
+        assert!(part.start <= part.end && part.end <= self.len, "{part:?} is no part of a text of {} bytes", self.len);
         match &self.source {
-            Source::Anonymous(bytes) => Ok(bytes[..self.len].to_vec()),
-            Source::Memfd(file, at) => file.read(*at, self.len),
+            Source::Anonymous(bytes) => Ok(bytes[part].to_vec()),
+            Source::Memfd(file, at) => file.read(*at + part.start, part.len()),
         }
     }
 
@@ -274,8 +283,17 @@ impl ExecView {
 
     /// A copy of the text.
     pub fn to_vec(&self) -> Vec<u8> {
+        self.read(0..self.len)
+    }
+
+    /// A copy of a part of it.
+    ///
+    /// # Panics
+    /// Beyond its end.
+    pub fn read(&self, part: Range<usize>) -> Vec<u8> {
         // SAFETY: the mapping is readable and as long, and nobody can write it.
-        unsafe { std::slice::from_raw_parts(self.base() as *const u8, self.len) }.to_vec()
+        let text = unsafe { std::slice::from_raw_parts(self.base() as *const u8, self.len) };
+        text[part].to_vec()
     }
 }
 

@@ -19,6 +19,28 @@ static size_t all_instructions(const wasm_module_t *module, const stepwell_funct
   return count;
 }
 
+/* The machine code of a function, a few pieces at a time; how many there are. */
+static size_t machine_code(const wasm_module_t *module, uint32_t func, bool debug) {
+  stepwell_machine_code_t page[3];
+  size_t at = 0, next = 0, count = 0, written = 0, of_wasm = 0, i;
+  do {
+    OK(stepwell_module_machine_code(module, func, debug, at, page, 3, &written));
+    for (i = 0; i < written; i++, count++) {
+      CHECK(page[i].bytes.size > 0 && (count == 0 || page[i].offset == next));
+      CHECK(page[i].text.size == 0 || page[i].text.data[page[i].text.size - 1] == 0);
+      next = page[i].offset + page[i].bytes.size;
+      at = page[i].offset + 1;
+      if (page[i].module_offset != SIZE_MAX) of_wasm++;
+      wasm_byte_vec_delete(&page[i].bytes);
+      wasm_byte_vec_delete(&page[i].text);
+    }
+  } while (written == 3);
+  CHECK(of_wasm > 0);
+  OK(stepwell_module_machine_code(module, func, debug, next, page, 3, &written));
+  CHECK(written == 0);
+  return count;
+}
+
 int main(void) {
   wasm_engine_t *engine = wasm_engine_new();
   wasm_store_t *store = wasm_store_new(engine);
@@ -90,6 +112,24 @@ int main(void) {
   OK(stepwell_module_instructions(fib, 0, 0, NULL, 0, &written));
   FAILS(stepwell_module_instructions(fib, 99, 0, &instruction, 1, &written), STEPWELL_ERROR_ARGUMENT, "function 99 is not there");
   FAILS(stepwell_module_instructions(fib, 0, 0, NULL, 1, &written), STEPWELL_ERROR_ARGUMENT, "`out` must not be NULL");
+  CHECK(machine_code(fib, 0, false) > 3);
+  FAILS(stepwell_module_machine_code(fib, 0, true, 0, NULL, 0, &written), STEPWELL_ERROR_STATE, "configured for debugging");
+  FAILS(stepwell_module_machine_code(fib, 99, false, 0, NULL, 0, &written), STEPWELL_ERROR_ARGUMENT, "function 99 is not there");
+  FAILS(stepwell_module_machine_code(fib, 0, false, 0, NULL, 1, &written), STEPWELL_ERROR_ARGUMENT, "`out` must not be NULL");
+  {
+    wasm_config_t *config = wasm_config_new();
+    wasm_engine_t *debugged;
+    wasm_store_t *other;
+    wasm_module_t *again;
+    stepwell_config_debug_set(config, true);
+    debugged = wasm_engine_new_with_config(config);
+    other = wasm_store_new(debugged);
+    again = MODULE(other, FIB);
+    CHECK(machine_code(again, 0, false) > 3 && machine_code(again, 0, true) > 3);
+    wasm_module_delete(again);
+    wasm_store_delete(other);
+    wasm_engine_delete(debugged);
+  }
   wasm_module_delete(fib);
   wasm_module_delete(shapes);
   wasm_store_delete(store);

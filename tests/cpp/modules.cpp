@@ -191,6 +191,14 @@ int main(int, char **argv) {
   CHECK(code.size() > 3 && code[0].offset == divide.entry && code.back().text == "end" && code.back().offset + code.back().size == divide.end);
   CHECK(guest.instructions(frame.func_index, code[1].offset, 2).at(1).text == code[2].text && guest.instructions(frame.func_index, divide.end).empty());
   FAILS(guest.try_instructions(UINT32_MAX), ErrorCode::Argument, "is not there");
+  for (const bool debug : {false, true}) {
+    const std::vector<MachineCode> machine = guest.machine_code(frame.func_index, debug);
+    CHECK(machine.size() > 1 && machine[1].offset == machine[0].offset + machine[0].bytes.size() && !machine[0].bytes.empty());
+    std::size_t of_wasm = 0;
+    for (const MachineCode &piece : machine) of_wasm += piece.module_offset && *piece.module_offset >= divide.entry && *piece.module_offset < divide.end;
+    CHECK(of_wasm > 0 && (!machine[0].text || !machine[0].text->empty()));
+  }
+  FAILS(guest.try_machine_code(UINT32_MAX), ErrorCode::Argument, "is not there");
   const Error refused = guest.try_add_split_dwarf(bytes(FIB)).error();
   CHECK(refused.code() == ErrorCode::Argument);
   int stops = 0;

@@ -154,3 +154,39 @@ fn functions_are_where_the_source_declares_them() {
         }
     }
 }
+
+/// In both tiers, piece behind piece, each with an instruction of the function or with none. With the feature
+/// `disassembler` they have texts, too; what those say is tested beside it.
+#[test]
+fn machine_code_is_told_with_what_it_is_of() {
+    let engine = Engine::new(Config { debug: true, ..Config::default() }).unwrap();
+    for name in ["c2_5.wasm", "cpp0_5.wasm"] {
+        let module = Module::new(&engine, &support(name)).unwrap();
+        for debug in [false, true] {
+            let mut pieces = 0;
+            let mut before = 0;
+            for function in module.function_list(0..u32::MAX).into_iter().filter(|function| function.entry.is_some()) {
+                let func = function.function;
+                let places = module.instructions(func, WasmOffset::new(0), usize::MAX).unwrap();
+                let found = module.machine_code(func, debug).unwrap();
+                // Functions are in order, and do not overlap.
+                let mut next = found[0].offset.get();
+                assert!(next >= before, "{name} {func}");
+                let mut told = 0;
+                for piece in &found {
+                    assert_eq!((piece.offset.get(), piece.bytes.is_empty()), (next, false), "{name} {func}");
+                    next += piece.bytes.len() as u32;
+                    assert_eq!(piece.text.is_some(), cfg!(feature = "disassembler"));
+                    if let Some(wasm) = piece.wasm {
+                        assert!(places.iter().any(|place| place.offset == wasm), "{name} {func} {piece:?}");
+                        told += 1;
+                    }
+                }
+                assert!(told > 0, "{name} {func}");
+                (pieces, before) = (pieces + found.len(), next);
+            }
+            let text = if debug { module.debug_text_size().unwrap() } else { module.text_size() };
+            assert!(pieces > 20 && before as usize <= text, "{name}: {pieces}, {before} of {text}");
+        }
+    }
+}

@@ -371,7 +371,7 @@ class Listing(unittest.TestCase):
     """What modules say of their source and code."""
 
     def test_source_and_code(self):
-        engine = stepwell.Engine()
+        engine = stepwell.Engine(debug=True)
         module = Module(engine, (ROOT / "tests" / "support" / "dwarf" / "c2_5.wasm").read_bytes())
         self.assertEqual([Path(path).name for path in module.source_files], ["shapes.c"])
         places = module.line_places("shapes.c", 21)
@@ -391,6 +391,14 @@ class Listing(unittest.TestCase):
         self.assertEqual(list(module.instructions(named.index, code[2].offset, 3)), code[2:5])
         self.assertEqual(sum(one.size for one in code), named.end - named.entry)
         self.assertRaises(Error, next, module.instructions(99))
+        for debug in (False, True):
+            pieces = module.machine_code(named.index, debug)
+            self.assertGreater(len(pieces), 3)
+            self.assertEqual([piece.offset + len(piece.bytes) for piece in pieces][:-1], [piece.offset for piece in pieces][1:])
+            told = {piece.module_offset for piece in pieces} - {None}
+            self.assertTrue(told and told <= {instruction.offset for instruction in module.instructions(named.index)})
+        self.assertRaises(Error, module.machine_code, 99)
+        self.assertRaises(ValueError, module.machine_code, -1)
         for wrong in (lambda: module.instructions(-1), lambda: module.functions(-1), lambda: module.line_places("a.c", -1), lambda: module.instructions(0, 0, -1)):
             self.assertRaises(ValueError, wrong)
         plain = Module(engine, guests.arithmetic())

@@ -1,6 +1,7 @@
 //! x86-64, with the calling convention of the System V ABI.
 
 mod code;
+mod disassembly;
 mod entry;
 mod fault;
 mod floats;
@@ -15,6 +16,7 @@ pub use code::{
     PAGE_SIZE, PAGE_TABLE_SPAN, SITE_BYTES, SITE_NOP, STUB_BYTES, TRAP_BYTES, armed_site, call_distance,
     check_processor, detour, is_call, stop_stub,
 };
+pub use disassembly::disassemble;
 pub use entry::{HostToWasm, ResumeJump, StopContext, enter, land, stop_handler, unwind};
 pub(crate) use entry::{builtin_shim, preserving_shim};
 pub use fault::{call_from_fault, fault_place, is_write_fault, set_single_step, stop_at_fault};

@@ -6,6 +6,7 @@ pub(in crate::runtime) mod engine;
 pub(in crate::runtime) mod initial;
 pub(in crate::runtime) mod kept_pages;
 pub(in crate::runtime) mod log;
+pub(in crate::runtime) mod machine_code;
 pub(in crate::runtime) mod manifest;
 pub(in crate::runtime) mod module;
 pub(in crate::runtime) mod pool;

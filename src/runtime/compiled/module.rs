@@ -372,6 +372,20 @@ impl Module {
         self.0.info.code_start
     }
 
+    /// A function that the module defines.
+    pub(in crate::runtime) fn defined(&self, func: FuncIndex) -> Result<DefinedFuncIndex> {
+        let info = &self.0.info;
+        info.defined(func).filter(|defined| defined.index() < info.bodies.len()).ok_or_else(|| {
+            let count = info.funcs.len();
+            let what = if func.index() < count { "is imported" } else { "is not there" };
+            let message = format!(
+                "function {} {what}: the module has {count}, and only those that it defines have code",
+                func.get()
+            );
+            Error::new(ErrorKind::Argument, message)
+        })
+    }
+
     /// Instructions of a function that the module defines, as the text format writes them: those from `from` on, which
     /// may be its start or any offset before them, at most `count`. Names of functions, globals and locals are told in
     /// comments, escaped.
@@ -380,15 +394,7 @@ impl Module {
     /// [`ErrorKind::Argument`] where the module defines no such function.
     pub fn instructions(&self, func: FuncIndex, from: WasmOffset, count: usize) -> Result<Vec<Instruction>> {
         let info = &self.0.info;
-        let Some(defined) = info.defined(func).filter(|defined| defined.index() < info.bodies.len()) else {
-            let count = info.funcs.len();
-            let what = if func.index() < count { "is imported" } else { "is not there" };
-            let message = format!(
-                "function {} {what}: the module has {count}, and only those that it defines have code",
-                func.get()
-            );
-            return Err(Error::new(ErrorKind::Argument, message));
-        };
+        let defined = self.defined(func)?;
         let named = |what, index| {
             let name = match what {
                 wasm::Named::Func => info.func_name(FuncIndex::new(index)),
