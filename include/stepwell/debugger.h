@@ -1052,7 +1052,8 @@ STEPWELL_API void stepwell_attacher_delete(own stepwell_attacher_t *attacher);
 /**
  * Has the store call the callback at the next of these: the host enters a guest of the store; a host function returns
  * to the guest that has called it; the guest begins a function or a turn of a loop, or waits for another thread, where
- * the engine was configured with `stepwell_config_epoch_set`. Asked again before that, it is called once.
+ * the engine was configured with `stepwell_config_epoch_set` or `stepwell_config_fuel_set`. With fuel and no epochs
+ * that may be some thousand turns later. Asked again before that, it is called once.
  *
  * Thread: any, async-signal-safe.
  */

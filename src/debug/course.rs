@@ -554,10 +554,12 @@ impl State {
             true if at.diverged => Some(inside.replace(store)?),
             true => inside.leave(store, self.breakpoints.splits(at.info.slot))?,
         };
-        if let Some(access) = &at.access {
-            if at.told_inside && with.is_none() && is_stale(store, access, &inside) {
-                with = Some(inside.replace(store)?);
-            }
+        if let Some(access) = &at.access
+            && at.told_inside
+            && with.is_none()
+            && is_stale(store, access, &inside)
+        {
+            with = Some(inside.replace(store)?);
         }
         if let Some(with) = &with {
             self.frame_replaced(store, at.info, with.slot)?;

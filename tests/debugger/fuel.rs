@@ -482,9 +482,9 @@ const READS: &str = r#"(module
 /// code that stops before each instruction; and what the host makes of it stays, whichever way the guest goes on.
 #[test]
 fn at_an_access_there_is_as_much_fuel_as_there_is_right_there() {
-    let watched =
-        [vec![64..68], vec![68..72], vec![72..76, 64..66], vec![76..80], vec![64..80], vec![200..204, 72..73]];
-    for (ranges, what) in watched.into_iter().flat_map(|ranges| (0..7).map(move |what| (ranges.clone(), what))) {
+    let watched: [&[(u64, u64)]; 6] =
+        [&[(64, 68)], &[(68, 72)], &[(72, 76), (64, 66)], &[(76, 80)], &[(64, 80)], &[(200, 204), (72, 73)]];
+    for (ranges, what) in watched.into_iter().flat_map(|ranges| (0..7).map(move |what| (ranges, what))) {
         let seen = [DebugTier::Simple, DebugTier::Regions].map(|debug_tier| {
             let engine = Engine::new(Config { debug_tier, nan_canonicalization: true, ..fueled() }).unwrap();
             let module = Module::new(&engine, &wat::parse_str(READS).unwrap()).unwrap();
@@ -527,8 +527,8 @@ fn at_an_access_there_is_as_much_fuel_as_there_is_right_there() {
                 action
             })
             .unwrap();
-            for range in &ranges {
-                debugger.watch_memory(&mut guest.store, memory, range.clone(), WatchKind::Access).unwrap();
+            for &(start, end) in ranges {
+                debugger.watch_memory(&mut guest.store, memory, start..end, WatchKind::Access).unwrap();
             }
             let ended = guest.run("run", 9, 100_000);
             debugger.detach(&mut guest.store).unwrap();
