@@ -89,7 +89,8 @@ pub struct Options {
     /// Counts the instructions that run, and traps where a function or a turn of a loop begins with none left to run.
     pub fuel: bool,
     /// With [`Options::fuel`]: the runtime lays fuel out in parts, and is asked for more where one is used up, by
-    /// [`VMStoreContext::refuel`](crate::abi::VMStoreContext::refuel). Without, all is laid out at once, and code traps by itself.
+    /// [`VMStoreContext::refuel`](crate::abi::VMStoreContext::refuel). Without, all is laid out at once, and code traps
+    /// by itself.
     pub refuel: bool,
     /// Compares the engine's epoch with the store's deadline where a function or a turn of a loop begins.
     pub epoch: bool,

@@ -478,8 +478,8 @@ const READS: &str = r#"(module
             (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
         (local.get $sum)))"#;
 
-/// Where a guest is stopped at an access, which is in the middle of what is paid for at once, there is as much fuel as in
-/// code that stops before each instruction; and what the host makes of it stays, whichever way the guest goes on.
+/// Where a guest is stopped at an access, which is in the middle of what is paid for at once, there is as much fuel as
+/// in code that stops before each instruction; and what the host makes of it stays, whichever way the guest goes on.
 #[test]
 fn at_an_access_there_is_as_much_fuel_as_there_is_right_there() {
     let watched: [&[(u64, u64)]; 6] =

@@ -570,7 +570,7 @@ fn run(folder: &Path, wasm: &str, mode: Mode) -> (i32, Vec<u8>, Vec<u8>) {
     };
     assert_eq!((started.load(Ordering::Relaxed), ended.load(Ordering::Relaxed)), (1, 1), "the measured part was run");
     let debugger = attached.lock().unwrap().take();
-    assert_eq!(debugger.is_some(), mode != Mode::Production);
+    assert_eq!(debugger.is_some(), mode != Mode::Production, "{wasm} {mode:?}");
     if let Some((_, stops)) = debugger {
         let stops = stops.load(Ordering::Relaxed);
         match mode {

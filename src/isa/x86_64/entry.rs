@@ -341,9 +341,9 @@ macro_rules! builtin_shim {
 pub(crate) use builtin_shim;
 
 /// Declares `$shim`, the entry of what compiled code calls without an argument, and after which every register is as it
-/// was: it saves those that a call may change, and calls the `extern "C"` function `$target` with the return address into
-/// the guest, the guest's frame pointer, and what would be the function's own, had it a frame. The guest uses no upper
-/// halves of vector registers, and no flags across a call.
+/// was: it saves those that a call may change, and calls the `extern "C"` function `$target` with the return address
+/// into the guest, the guest's frame pointer, and what would be the function's own, had it a frame. The guest uses no
+/// upper halves of vector registers, and no flags across a call.
 macro_rules! preserving_shim {
     ($shim:ident => $target:path) => {
         #[unsafe(naked)]

@@ -71,8 +71,8 @@ pub struct Config {
     /// none of them, not after thousands.
     #[doc(hidden)]
     pub force_split_after: Option<u32>,
-    /// For tests: so much fuel is laid out for guests at a time where they ask for more, whether or not anybody may want
-    /// to attach a debugger meanwhile.
+    /// For tests: so much fuel is laid out for guests at a time where they ask for more, whether or not anybody may
+    /// want to attach a debugger meanwhile.
     #[doc(hidden)]
     pub force_fuel_part: Option<u32>,
     /// Collects what guests have made before each object that they make, which takes long: for tests.

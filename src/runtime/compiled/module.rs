@@ -226,8 +226,8 @@ impl Module {
         Ok(module)
     }
 
-    /// A module of what it consists of. The code is that of the binary, for this engine; with its production code is said
-    /// whether it asks for more fuel.
+    /// A module of what it consists of. The code is that of the binary, for this engine; with its production code is
+    /// said whether it asks for more fuel.
     pub(in crate::runtime) fn of_parts(
         engine: &Engine,
         (info, layout): (ModuleInfo, VmLayout),

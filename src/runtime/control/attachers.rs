@@ -35,8 +35,8 @@ pub(in crate::runtime) unsafe fn serve(store: NonNull<StoreInner>) -> Result<()>
     }
 }
 
-/// The same where a guest looks whether its deadline is over, or for more fuel: it waits where no other may be called. False if an error
-/// ends it, which is left where the host's reasons for that are.
+/// The same where a guest looks whether its deadline is over, or for more fuel: it waits where no other may be called.
+/// False if an error ends it, which is left where the host's reasons for that are.
 ///
 /// # Safety
 /// As [`serve`], but for what may be called within.

@@ -39,7 +39,8 @@ impl Attacher {
     /// to the guest that has called it; the guest begins a function or a turn of a loop, or waits for another thread,
     /// where the engine is configured with [`Config::epoch`](crate::runtime::Config::epoch) or
     /// [`Config::fuel`](crate::runtime::Config::fuel). With fuel alone it may be some thousand turns later. Asked again
-    /// before that, it is called once. It takes no lock and allocates nothing: any thread may call it, and any signal handler.
+    /// before that, it is called once. It takes no lock and allocates nothing: any thread may call it, and any signal
+    /// handler.
     pub fn request(&self) {
         let Request { asked, any, waker, .. } = &*self.0;
         asked.store(true, Ordering::SeqCst);
