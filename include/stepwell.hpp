@@ -4816,6 +4816,54 @@ template <class Set> Result<Breakpoint> set_breakpoint(const std::shared_ptr<Deb
 
 } // namespace detail
 
+/// Breakpoints that are prepared once and set in many stores: what names and lines mean is looked up when they are added.
+/// Thread: any; several at once as long as nothing is added.
+class BreakpointSet {
+public:
+  static constexpr const char *class_name = "BreakpointSet";
+  BreakpointSet() : ptr_(stepwell_breakpoint_set_new()) {}
+  /// From C, which gives it up.
+  explicit BreakpointSet(stepwell_breakpoint_set_t *owned) noexcept : ptr_(owned) {}
+
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  /// How many breakpoints it has.
+  std::size_t count() const noexcept { return valid() ? stepwell_breakpoint_set_count(raw()) : 0; }
+  /// Adds one at an instruction of a module, as `Debugger::break_at` sets one.
+  Result<void> try_add(const Module &module, std::size_t offset) {
+    return added(module, [&] { return stepwell_breakpoint_set_add(raw(), module.raw(), offset); });
+  }
+  void add(const Module &module, std::size_t offset) { try_add(module, offset).value(); }
+  /// As `Debugger::break_at_function`.
+  Result<void> try_add_at_function(const Module &module, const std::string &name) {
+    if (std::optional<Error> error = detail::no_c_string(name, "name")) return std::move(*error);
+    return added(module, [&] { return stepwell_breakpoint_set_add_at_function(raw(), module.raw(), name.c_str()); });
+  }
+  void add_at_function(const Module &module, const std::string &name) { try_add_at_function(module, name).value(); }
+  /// As `Debugger::break_at_line`.
+  Result<void> try_add_at_line(const Module &module, const std::string &file, std::uint32_t line, std::uint32_t column = 0) {
+    if (std::optional<Error> error = detail::no_c_string(file, "file")) return std::move(*error);
+    return added(module, [&] { return stepwell_breakpoint_set_add_at_line(raw(), module.raw(), file.c_str(), line, column); });
+  }
+  void add_at_line(const Module &module, const std::string &file, std::uint32_t line, std::uint32_t column = 0) {
+    try_add_at_line(module, file, line, column).value();
+  }
+  /// As `Debugger::break_at_function_index`.
+  Result<void> try_add_at_function_index(const Module &module, std::uint32_t index) {
+    return added(module, [&] { return stepwell_breakpoint_set_add_at_function_index(raw(), module.raw(), index); });
+  }
+  void add_at_function_index(const Module &module, std::uint32_t index) { try_add_at_function_index(module, index).value(); }
+  stepwell_breakpoint_set_t *raw() const noexcept { return ptr_.get(); }
+
+private:
+  template <class F> Result<void> added(const Module &module, F add) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!module.valid()) return detail::moved_from(Module::class_name);
+    return detail::outcome(add());
+  }
+
+  detail::Owned<stepwell_breakpoint_set_t, stepwell_breakpoint_set_delete> ptr_;
+};
+
 /// A debugger attached to one store; other stores never notice. It is detached when it goes; inside a callback of its store, when
 /// the outermost call has returned, and its callback is not called any more until then. Thread: with its store.
 class Debugger {
@@ -4934,6 +4982,18 @@ public:
   std::vector<Breakpoint> break_at_all(const Module &module, Span<const std::size_t> offsets) {
     return try_break_at_all(module, offsets).value();
   }
+  /// All breakpoints of a set, or none, in one edit of the machine code.
+  Result<std::vector<Breakpoint>> try_break_at_set(const BreakpointSet &set) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!set.valid()) return detail::moved_from(BreakpointSet::class_name);
+    std::vector<stepwell_breakpoint_t> ids(set.count());
+    if (stepwell_error_t *error = stepwell_breakpoint_add_set(raw(), set.raw(), ids.data())) return detail::take_error(error);
+    std::vector<Breakpoint> list;
+    list.reserve(ids.size());
+    for (const stepwell_breakpoint_t id : ids) list.emplace_back(box_, id);
+    return list;
+  }
+  std::vector<Breakpoint> break_at_set(const BreakpointSet &set) { return try_break_at_set(set).value(); }
   /// Removes breakpoints, all or none, in one edit of the machine code.
   Result<void> try_remove_all(Span<const Breakpoint> breakpoints) {
     if (!valid()) return detail::moved_from(class_name);

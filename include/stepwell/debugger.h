@@ -186,6 +186,9 @@ typedef enum stepwell_watch_kind_enum {
  */
 typedef struct stepwell_attacher_t stepwell_attacher_t;
 
+/** Breakpoints that are prepared once and set in many stores. */
+typedef struct stepwell_breakpoint_set_t stepwell_breakpoint_set_t;
+
 /** A debugger attached to one store. Other stores never notice. */
 typedef struct stepwell_debugger_t stepwell_debugger_t;
 
@@ -741,6 +744,94 @@ STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_breakpoint_remove_all(stepwell_debugger_t *debugger,
                                                     const stepwell_breakpoint_t *breakpoints,
                                                     size_t count);
+
+/**
+ * A new set of breakpoints, without any. What names and lines mean is looked up when they are added;
+ * `stepwell_breakpoint_add_set` has only to patch the code of a store. It may be used by several threads at once as
+ * long as nothing is added.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+own stepwell_breakpoint_set_t *stepwell_breakpoint_set_new(void);
+
+/**
+ * Deletes the set. What was set by it stays. NULL does nothing.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_breakpoint_set_delete(own stepwell_breakpoint_set_t *set);
+
+/**
+ * How many breakpoints it has.
+ *
+ * Thread: any.
+ */
+STEPWELL_API size_t stepwell_breakpoint_set_count(const stepwell_breakpoint_set_t *set);
+
+/**
+ * Adds a breakpoint at an instruction of a module, as `stepwell_breakpoint_add` sets one. The module's debug code is
+ * compiled for it, if it is not yet. On an error nothing is added.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_set_add(stepwell_breakpoint_set_t *set,
+                                                 const wasm_module_t *module,
+                                                 size_t offset);
+
+/**
+ * Adds a breakpoint at every function of a module that a name means, as `stepwell_breakpoint_add_at_function` sets
+ * one. Otherwise as `stepwell_breakpoint_set_add`.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_set_add_at_function(stepwell_breakpoint_set_t *set,
+                                                             const wasm_module_t *module,
+                                                             const char *name);
+
+/**
+ * Adds a breakpoint at every place of a line of the source of a module, as `stepwell_breakpoint_add_at_line` sets one.
+ * Otherwise as `stepwell_breakpoint_set_add`.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_set_add_at_line(stepwell_breakpoint_set_t *set,
+                                                         const wasm_module_t *module,
+                                                         const char *file,
+                                                         uint32_t line,
+                                                         uint32_t column);
+
+/**
+ * Adds a breakpoint at the first instruction of a function by its index, as
+ * `stepwell_breakpoint_add_at_function_index` sets one. Otherwise as `stepwell_breakpoint_set_add`.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_set_add_at_function_index(stepwell_breakpoint_set_t *set,
+                                                                   const wasm_module_t *module,
+                                                                   uint32_t index);
+
+/**
+ * Sets all breakpoints of a set, or none, in one edit of the machine code. Their numbers are written to `out` in the
+ * order in which they were added; it has room for `stepwell_breakpoint_set_count` of them, or is NULL. An error where
+ * a module is of another engine than the debugger's store. Also allowed inside a stop; it takes effect before the
+ * guest goes on.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_breakpoint_add_set(stepwell_debugger_t *debugger,
+                                                 const stepwell_breakpoint_set_t *set,
+                                                 stepwell_breakpoint_t *out);
 
 /**
  * Has writes of a mutable global stop the guest, with the reason `STEPWELL_STOP_WATCHPOINT`, behind the instruction

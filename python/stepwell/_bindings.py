@@ -395,6 +395,7 @@ class WatchKind(IntEnum):
     READ = 3
     ACCESS = 4
 class stepwell_attacher_t(Structure): pass
+class stepwell_breakpoint_set_t(Structure): pass
 class stepwell_debugger_t(Structure): pass
 class stepwell_frame_t(Structure): pass
 class stepwell_pauser_t(Structure): pass
@@ -991,6 +992,14 @@ stepwell_breakpoint_instance = function("stepwell_breakpoint_instance", POINTER(
 stepwell_breakpoint_instance_set = function("stepwell_breakpoint_instance_set", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), stepwell_breakpoint_t, POINTER(wasm_instance_t)])
 stepwell_breakpoint_add_all = function("stepwell_breakpoint_add_all", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), POINTER(c_size_t), c_size_t, POINTER(stepwell_breakpoint_t)])
 stepwell_breakpoint_remove_all = function("stepwell_breakpoint_remove_all", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(stepwell_breakpoint_t), c_size_t])
+stepwell_breakpoint_set_new = function("stepwell_breakpoint_set_new", POINTER(stepwell_breakpoint_set_t), [])
+stepwell_breakpoint_set_delete = function("stepwell_breakpoint_set_delete", None, [POINTER(stepwell_breakpoint_set_t)])
+stepwell_breakpoint_set_count = function("stepwell_breakpoint_set_count", c_size_t, [POINTER(stepwell_breakpoint_set_t)])
+stepwell_breakpoint_set_add = function("stepwell_breakpoint_set_add", POINTER(stepwell_error_t), [POINTER(stepwell_breakpoint_set_t), POINTER(wasm_module_t), c_size_t])
+stepwell_breakpoint_set_add_at_function = function("stepwell_breakpoint_set_add_at_function", POINTER(stepwell_error_t), [POINTER(stepwell_breakpoint_set_t), POINTER(wasm_module_t), c_char_p])
+stepwell_breakpoint_set_add_at_line = function("stepwell_breakpoint_set_add_at_line", POINTER(stepwell_error_t), [POINTER(stepwell_breakpoint_set_t), POINTER(wasm_module_t), c_char_p, c_uint32, c_uint32])
+stepwell_breakpoint_set_add_at_function_index = function("stepwell_breakpoint_set_add_at_function_index", POINTER(stepwell_error_t), [POINTER(stepwell_breakpoint_set_t), POINTER(wasm_module_t), c_uint32])
+stepwell_breakpoint_add_set = function("stepwell_breakpoint_add_set", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(stepwell_breakpoint_set_t), POINTER(stepwell_breakpoint_t)])
 stepwell_debugger_watch_global = function("stepwell_debugger_watch_global", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_global_t), stepwell_watch_kind_t, POINTER(stepwell_watchpoint_t)])
 stepwell_debugger_watch_memory = function("stepwell_debugger_watch_memory", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_memory_t), c_uint64, c_uint64, stepwell_watch_kind_t, POINTER(stepwell_watchpoint_t)])
 stepwell_debugger_watch_local = function("stepwell_debugger_watch_local", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(stepwell_frame_t), c_size_t, stepwell_watch_kind_t, POINTER(stepwell_watchpoint_t)])

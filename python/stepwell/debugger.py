@@ -478,6 +478,17 @@ class Debugger(StoreObject):
                 one.places
         return placed
 
+    def break_at_set(self, breakpoints: BreakpointSet) -> List[Breakpoint]:
+        """Sets all breakpoints of a `BreakpointSet`, or none, in one edit of the machine code. Nothing is looked up for it."""
+        with self._store._lock:
+            out = (c_uint32 * len(breakpoints))()
+            check(c.stepwell_breakpoint_add_set(self._handle, breakpoints._handle, out))
+            placed = [Breakpoint(self, number) for number in out]
+            self._breakpoints.update((one.id, one) for one in placed)
+            for one in placed:
+                one.places
+        return placed
+
     def remove_all(self, breakpoints: Sequence[Union[Breakpoint, int]]) -> None:
         """Removes breakpoints, all or none, in one edit of the machine code."""
         numbers = [one.id if isinstance(one, Breakpoint) else one for one in breakpoints]
@@ -884,6 +895,41 @@ class Stop(Unique):
         if self.trap_message is not None:
             why += f": {self.trap_message}"
         return "\n".join([f"stopped by {why}", *(f"  {frame}" for frame in self.frames)])
+
+
+class BreakpointSet(Managed):
+    """Breakpoints that are prepared once and set in many stores, by `Debugger.break_at_set`: what names and lines mean is looked up
+    when they are added."""
+
+    _delete = c.stepwell_breakpoint_set_delete
+
+    def __init__(self) -> None:
+        self._own(not_null(c.stepwell_breakpoint_set_new(), "BreakpointSet"))
+
+    def __len__(self) -> int:
+        return int(c.stepwell_breakpoint_set_count(self._handle))
+
+    def add(self, module: Module, offset: int) -> None:
+        """Adds one at an instruction of a module, as `Debugger.break_at` sets one."""
+        if offset < 0:
+            raise ValueError("an offset is not negative")
+        check(c.stepwell_breakpoint_set_add(self._handle, module._view._handle, offset))
+
+    def add_at_function(self, module: Module, function: Union[str, int]) -> None:
+        """Adds one at a function, as `Debugger.break_at_function` sets one."""
+        if isinstance(function, str):
+            check(c.stepwell_breakpoint_set_add_at_function(self._handle, module._view._handle, c_string(function)))
+            return
+        if not 0 <= function < 1 << 32:
+            raise ValueError(f"{function} is no function index")
+        check(c.stepwell_breakpoint_set_add_at_function_index(self._handle, module._view._handle, function))
+
+    def add_at_line(self, module: Module, file: str, line: int, column: int = 0) -> None:
+        """Adds one at every place of a line of the source, as `Debugger.break_at_line` sets one."""
+        for number, what in ((line, "line"), (column, "column")):
+            if not 0 <= number < 1 << 32:
+                raise ValueError(f"{number} is no {what}")
+        check(c.stepwell_breakpoint_set_add_at_line(self._handle, module._view._handle, c_string(file), line, column))
 
 
 class Pauser(Managed):

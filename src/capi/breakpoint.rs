@@ -35,6 +35,12 @@ unsafe fn set(
     Ok(())
 }
 
+/// An offset in a module, as C has it.
+pub(super) fn wasm_offset(offset: usize) -> Result<WasmOffset> {
+    let fits = u32::try_from(offset).map(WasmOffset::new);
+    fits.map_err(|_| Error::new(ErrorKind::Argument, format!("`offset` is {offset}; a module has less than 4 GiB")))
+}
+
 /// Sets a breakpoint at the instruction at `offset` bytes from the start of `module`, or the next one that can be
 /// reached in the same function: `stepwell_breakpoint_offset` says where. An offset outside every function's body is an
 /// error. The module need not be instantiated yet. The breakpoint's number is written to `out`, which may be NULL. Also
@@ -50,13 +56,11 @@ pub unsafe extern "C" fn stepwell_breakpoint_add(
     out: *mut stepwell_breakpoint_t,
 ) -> Own<stepwell_error_t> {
     or_error("stepwell_breakpoint_add", || {
-        let offset = u32::try_from(offset).map_err(|_| {
-            Error::new(ErrorKind::Argument, format!("`offset` is {offset}; a module has less than 4 GiB"))
-        })?;
+        let offset = wasm_offset(offset)?;
         // SAFETY: C passes live objects or NULL, and `out` is C's.
         unsafe {
             borrow(debugger, "debugger")?;
-            set(debugger, out, BreakRequest::offset(module::get(module)?, WasmOffset::new(offset)))
+            set(debugger, out, BreakRequest::offset(module::get(module)?, offset))
         }
     })
 }

@@ -321,15 +321,24 @@ pub unsafe extern "C" fn stepwell_breakpoint_add_all(
         };
         let requests = offsets.map(request).collect::<Result<Vec<_>>>()?;
         let set = object.debugger.break_at_all(&mut *object.cell.enter()?, &requests)?;
-        let out = Out::plain(out);
-        if !out.is_null() {
-            for (index, id) in set.iter().enumerate() {
-                // SAFETY: C has room for so many.
-                unsafe { out.at(index).write(id.get()) };
-            }
-        }
+        // SAFETY: C has room for so many.
+        unsafe { write_numbers(out, &set) };
         Ok(())
     })
+}
+
+/// Writes the numbers of breakpoints, unless `out` is NULL.
+///
+/// # Safety
+/// `out` is C's, and has room for them.
+pub(super) unsafe fn write_numbers(out: *mut stepwell_breakpoint_t, ids: &[BreakpointId]) {
+    let out = Out::plain(out);
+    if !out.is_null() {
+        for (index, id) in ids.iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { out.at(index).write(id.get()) };
+        }
+    }
 }
 
 /// Removes `count` breakpoints, all or none, in one edit of the machine code. One that is named twice is removed once.

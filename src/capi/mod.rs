@@ -18,6 +18,7 @@ mod plumbing;
 pub mod attacher;
 pub mod breakpoint;
 pub mod breakpoint_options;
+pub mod breakpoint_set;
 pub mod bytes;
 pub mod caller;
 pub mod collect;

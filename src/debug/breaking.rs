@@ -4,6 +4,7 @@
 use super::Debugger;
 use super::breakpoint::{BreakOptions, BreakRequest, Breakpoint};
 use super::breakpoint_id::BreakpointId;
+use super::breakpoint_set::BreakpointSet;
 use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::runtime::{AsStore, AsStoreMut, Module};
 
@@ -76,7 +77,7 @@ impl Debugger {
     /// As [`Debugger::break_at`].
     pub fn add_breakpoint(&self, store: &mut impl AsStoreMut, request: BreakRequest) -> Result<Breakpoint> {
         self.with(store, |state, store| {
-            let ids = state.breakpoints.add(store, std::slice::from_ref(&request))?;
+            let ids = state.breakpoints.add(store, std::iter::once((&request, None)))?;
             let set = ids.first().and_then(|id| state.breakpoints.get(*id));
             set.ok_or_else(|| Error::new(ErrorKind::Panic, "the breakpoint that was set is gone"))
         })
@@ -88,7 +89,16 @@ impl Debugger {
     /// # Errors
     /// As [`Debugger::break_at`]. Nothing is set then.
     pub fn break_at_all(&self, store: &mut impl AsStoreMut, requests: &[BreakRequest]) -> Result<Vec<BreakpointId>> {
-        self.with(store, |state, store| state.breakpoints.add(store, requests))
+        self.with(store, |state, store| state.breakpoints.add(store, requests.iter().map(|request| (request, None))))
+    }
+
+    /// Sets all breakpoints of a set, or none, in one edit of the machine code. Nothing is looked up for it. Their
+    /// numbers, in the order in which they were added to the set.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where a module is of another engine; a refused mapping otherwise. Nothing is set then.
+    pub fn break_at_set(&self, store: &mut impl AsStoreMut, set: &BreakpointSet) -> Result<Vec<BreakpointId>> {
+        self.with(store, |state, store| state.breakpoints.add(store, set.entries()))
     }
 
     /// Changes what a breakpoint has: `change` is given that. It takes effect before the guest goes on.

@@ -140,22 +140,27 @@ impl Breakpoints {
         })
     }
 
-    /// Sets breakpoints, all or none.
-    pub(super) fn add(&mut self, store: &mut StoreMut<'_>, requests: &[BreakRequest]) -> Result<Vec<BreakpointId>> {
-        let room = u32::try_from(requests.len()).ok().and_then(|count| self.last.checked_add(count));
+    /// Sets breakpoints, all or none. Of some it is known where they stand in their module.
+    pub(super) fn add<'a>(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        requests: impl ExactSizeIterator<Item = (&'a BreakRequest, Option<&'a [Target]>)>,
+    ) -> Result<Vec<BreakpointId>> {
+        let count = requests.len();
+        let room = u32::try_from(count).ok().and_then(|count| self.last.checked_add(count));
         let room = room.filter(|last| *last < FIRST_OWN.0);
         let last = room.ok_or_else(|| Error::new(ErrorKind::Limit, "no numbers are left for more breakpoints"))?;
         let mut ids = self.last;
         let first = self.first_own();
-        let mut entries = Vec::with_capacity(requests.len());
-        for request in requests {
+        let mut entries = Vec::with_capacity(count);
+        for (request, known) in requests {
             let places = match &request.module {
                 Some(module) => {
                     if !Engine::same(store.engine(), module.engine()) {
                         let message = "the module was compiled by another engine than the store's";
                         return Err(Error::new(ErrorKind::Argument, message));
                     }
-                    let found = targets(module, &request.target)?;
+                    let found = known.map_or_else(|| targets(module, &request.target), |known| Ok(known.to_vec()))?;
                     found.into_iter().map(|target| Placed::new(module, target)).collect()
                 }
                 None => {
@@ -178,7 +183,7 @@ impl Breakpoints {
             return Err(error);
         }
         self.last = last;
-        Ok((last - requests.len() as u32 + 1..=last).map(BreakpointId).collect())
+        Ok((last - count as u32 + 1..=last).map(BreakpointId).collect())
     }
 
     /// Sets an own breakpoint at all of these places, of which there is at least one of its `module`.

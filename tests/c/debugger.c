@@ -607,6 +607,7 @@ static void options(void) {
   stepwell_breakpoint_t at, ids[3];
   wasm_message_t text;
   size_t offsets[3];
+  stepwell_breakpoint_set_t *set;
   wasm_val_t args[1] = {WASM_I32_VAL(5)}, results[1];
   wasm_val_vec_t args_vec = WASM_ARRAY_VEC(args), results_vec = WASM_ARRAY_VEC(results);
   stepwell_config_debug_set(config, true);
@@ -669,6 +670,24 @@ static void options(void) {
   OK(stepwell_breakpoint_condition_callback_set(debugger, at, on_removing, NULL, NULL));
   CALL();
   CHECK(counted.stops == 4 && stepwell_debugger_breakpoint_count(debugger) == 0);
+  /* Sets that were prepared: in this store, and in the order in which they were added. */
+  set = stepwell_breakpoint_set_new();
+  CHECK(set && stepwell_breakpoint_set_count(set) == 0);
+  OK(stepwell_breakpoint_add_set(debugger, set, NULL));
+  OK(stepwell_breakpoint_set_add_at_function(set, module, "fib"));
+  OK(stepwell_breakpoint_set_add_at_function_index(set, module, 0));
+  FAILS(stepwell_breakpoint_set_add(set, module, 0), STEPWELL_ERROR_ARGUMENT, "in no function's body");
+  FAILS(stepwell_breakpoint_set_add_at_function(set, module, "fob"), STEPWELL_ERROR_ARGUMENT, "fib");
+  FAILS(stepwell_breakpoint_set_add_at_function(set, NULL, "fib"), STEPWELL_ERROR_ARGUMENT, "`module`");
+  FAILS(stepwell_breakpoint_set_add_at_line(set, module, "fib.c", 1, 0), STEPWELL_ERROR_ARGUMENT, "");
+  CHECK(stepwell_breakpoint_set_count(set) == 2);
+  OK(stepwell_breakpoint_add_set(debugger, set, ids));
+  CHECK(ids[1] == ids[0] + 1 && stepwell_debugger_breakpoint_count(debugger) == 2);
+  OK(stepwell_breakpoint_remove_all(debugger, ids, 2));
+  OK(stepwell_breakpoint_add_set(debugger, set, NULL));
+  stepwell_breakpoint_set_delete(set);
+  CHECK(stepwell_debugger_breakpoint_count(debugger) == 2);
+  for (at = ids[1] + 1; at <= ids[1] + 2; at++) OK(stepwell_breakpoint_remove(debugger, at));
   /* Sets. */
   OK(stepwell_breakpoint_add_at_function(debugger, module, "fib", &at));
   offsets[0] = offsets[1] = stepwell_breakpoint_offset(debugger, at);

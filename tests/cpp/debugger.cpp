@@ -80,6 +80,21 @@ void options() {
   CHECK(at.one_shot() && !at.instance() && guest.fib(5) == 5 && stops == 4 && debugger.breakpoint_count() == 0);
   CHECK(!at.enabled() && !at.one_shot() && !at.condition() && !at.instance() && at.hit_count() == 0);
   FAILS(at.try_enabled(true), ErrorCode::Argument, "there is no breakpoint");
+  // Sets that were prepared.
+  BreakpointSet set;
+  const Breakpoint placed = debugger.break_at_function(guest.module, "fib");
+  set.add(guest.module, *placed.offset());
+  placed.remove();
+  set.add_at_function(guest.module, "fib");
+  set.add_at_function_index(guest.module, *guest.module.func_find("fib"));
+  FAILS(set.try_add(guest.module, 0), ErrorCode::Argument, "in no function's body");
+  FAILS(set.try_add_at_line(guest.module, "fib.c", 1), ErrorCode::Argument, "");
+  const std::vector<Breakpoint> prepared = debugger.break_at_set(set);
+  CHECK(set.count() == 3 && prepared.size() == 3 && prepared[1].offset() == prepared[2].offset());
+  debugger.remove_all({prepared.data(), prepared.size()});
+  BreakpointSet moved = std::move(set);
+  CHECK(moved.valid() && !set.valid() && set.count() == 0);
+  FAILS(debugger.try_break_at_set(set), ErrorCode::Argument, "moved");
   // Sets.
   const std::size_t first = *debugger.break_at_function(guest.module, "fib").offset();
   const std::size_t offsets[] = {first, first + 1, first + 2}, wrong[] = {first, 0};

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 use stepwell::base::{Error, ErrorKind, FuncIndex, WasmOffset};
-use stepwell::debug::{Action, BreakRequest, BreakTarget, Breakpoint, Debugger, Stop};
+use stepwell::debug::{Action, BreakRequest, BreakTarget, Breakpoint, BreakpointSet, Debugger, Stop};
 use stepwell::runtime::{AsStoreMut, Config, DebugTier, Engine, Instance, Linker, Module, Store, Val};
 
 const TIERS: [DebugTier; 2] = [DebugTier::Simple, DebugTier::Regions];
@@ -486,5 +486,68 @@ fn code_that_only_a_callback_leads_to_has_places() {
         debugger.break_at(&mut store, &module, at_if).unwrap();
         assert_eq!(call(&mut store, instance, "f", &[]).unwrap(), 7);
         assert_eq!(take(&log), [at_if.get(), seven], "{tier:?}");
+    }
+}
+
+#[test]
+fn a_set_is_prepared_once_and_set_in_every_store() {
+    for tier in TIERS {
+        let engine = engine(tier);
+        let modules = ["c0_5", "cpp2_5"].map(|name| guest(&engine, name));
+        let mut set = BreakpointSet::new();
+        let requests: Vec<BreakRequest> = modules
+            .iter()
+            .flat_map(|module| {
+                let rows = module.line_table().into_iter().filter(|row| row.is_statement && row.line > 0);
+                let lines: std::collections::BTreeSet<(String, u32)> =
+                    rows.filter_map(|row| Some((row.file?.to_owned(), row.line))).collect();
+                let names = module.exports().filter(|(_, ty)| matches!(ty, stepwell::ExternType::Func(_)));
+                let names: Vec<_> = names.map(|(name, _)| BreakRequest::function(module, name)).collect();
+                let lines = lines.into_iter().map(|(file, line)| BreakRequest::line(module, &file, line, None));
+                lines.chain(names).collect::<Vec<_>>()
+            })
+            .collect();
+        assert!(set.is_empty() && requests.len() > 20);
+        requests.iter().for_each(|request| set.add(request.clone()).unwrap());
+        assert_eq!(set.len(), requests.len());
+        // What cannot be prepared adds nothing.
+        for wrong in [
+            BreakRequest::function(None, "area"),
+            BreakRequest::function(&modules[0], "no such name"),
+            BreakRequest::offset(&modules[0], WasmOffset::new(0)),
+        ] {
+            assert_eq!(set.add(wrong).unwrap_err().kind(), ErrorKind::Argument);
+        }
+        assert_eq!(set.len(), requests.len());
+        let places = |debugger: &Debugger, store: &Store| -> Vec<_> {
+            let all = debugger.breakpoints(store).unwrap().into_iter();
+            all.map(|found| found.places.iter().map(|place| (place.func, place.offset)).collect::<Vec<_>>()).collect()
+        };
+        let armed = |store: &Store| store.registry().plan().sites().count();
+        let mut store = Store::new(&engine);
+        modules.iter().for_each(|module| _ = instance(&mut store, module));
+        let debugger = Debugger::attach(&mut store, |_| Action::Continue).unwrap();
+        let one_by_one = debugger.break_at_all(&mut store, &requests).unwrap();
+        let expected = (places(&debugger, &store), armed(&store));
+        for before in [true, false] {
+            let mut store = Store::new(&engine);
+            if before {
+                modules.iter().for_each(|module| _ = instance(&mut store, module));
+            }
+            let debugger = Debugger::attach(&mut store, |_| Action::Continue).unwrap();
+            let ids = debugger.break_at_set(&mut store, &set).unwrap();
+            if !before {
+                modules.iter().for_each(|module| _ = instance(&mut store, module));
+            }
+            assert_eq!(ids, one_by_one);
+            assert_eq!((places(&debugger, &store), armed(&store)), expected);
+            debugger.remove_all(&mut store, &ids).unwrap();
+            assert_eq!(armed(&store), 0);
+        }
+        let other = Engine::new(Config { debug: true, debug_tier: tier, ..Config::default() }).unwrap();
+        let mut store = Store::new(&other);
+        let debugger = Debugger::attach(&mut store, |_| Action::Continue).unwrap();
+        assert_eq!(debugger.break_at_set(&mut store, &set).unwrap_err().kind(), ErrorKind::Argument);
+        assert_eq!(debugger.breakpoint_count(&store).unwrap(), 0);
     }
 }

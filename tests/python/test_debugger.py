@@ -11,7 +11,8 @@ import guests
 import stepwell
 import wasm
 from stepwell import (
-    Action, Debugger, Error, ErrorCode, ExceptionStops, Instance, Module, Scope, StopReason, Store, Trap, TrapCode, VariableKind,
+    Action, BreakpointSet, Debugger, Error, ErrorCode, ExceptionStops, Instance, Module, Scope, StopReason, Store, Trap, TrapCode,
+    VariableKind,
 )
 from stepwell import _loader
 
@@ -159,6 +160,20 @@ class Breakpoints(Case):
         for count in (-1, 1 << 64):
             with self.assertRaises(ValueError):
                 at.ignore_count = count
+        # Sets that were prepared.
+        prepared = BreakpointSet()
+        prepared.add(self.module, first)
+        prepared.add_at_function(self.module, "add")
+        prepared.add_at_function(self.module, self.module.func_index("add"))
+        for wrong in (lambda: prepared.add(self.module, 0), lambda: prepared.add_at_function(self.module, "fob"),
+                      lambda: prepared.add_at_line(self.module, "fib.c", 1)):
+            self.assertRaises(Error, wrong)
+        self.assertRaises(ValueError, prepared.add, self.module, -1)
+        self.assertEqual(len(prepared), 3)
+        placed = debugger.break_at_set(prepared)
+        self.assertEqual(debugger.breakpoints, placed)
+        self.assertEqual([one.offset for one in placed], [first] * 3)
+        debugger.remove_all(placed)
         # Sets.
         placed = debugger.break_at_all(self.module, [first, first + 1])
         self.assertEqual(debugger.breakpoints, placed)

@@ -139,6 +139,7 @@ pub const GROUPS: &[Group] = &[
             "debugger",
             "breakpoint",
             "breakpoint_options",
+            "breakpoint_set",
             "watchpoint",
             "pauser",
             "attacher",
@@ -155,6 +156,7 @@ pub const GROUPS: &[Group] = &[
         ],
         items: &[
             "stepwell_debugger_t",
+            "stepwell_breakpoint_set_t",
             "stepwell_pauser_t",
             "stepwell_attacher_t",
             "stepwell_stop_queue_t",

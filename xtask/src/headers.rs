@@ -68,6 +68,7 @@ const ORDER: &[&str] = &[
     "debugger",
     "breakpoint",
     "breakpoint_options",
+    "breakpoint_set",
     "watchpoint",
     "pauser",
     "attacher",

@@ -39,6 +39,11 @@ pub struct stepwell_interrupt_t {
     _opaque: [u8; 0],
 }
 
+/// Breakpoints that are prepared once and set in many stores.
+pub struct stepwell_breakpoint_set_t {
+    _opaque: [u8; 0],
+}
+
 /// Has guests that compute in a debugged store stop, from other threads. It may outlive the store; then it does
 /// nothing.
 pub struct stepwell_pauser_t {

@@ -16,7 +16,7 @@ from pathlib import Path
 OBJECTS = ["config", "engine", "store", "valtype", "functype", "globaltype", "tabletype", "memorytype", "tagtype", "externtype",
            "importtype", "exporttype", "ref", "frame", "trap", "foreign", "module", "shared_module", "func", "global", "table",
            "memory", "extern", "instance"]
-OTHERS = ["error", "tag", "exception", "linker", "instance_pre", "typed_func", "sharedmemory", "interrupt", "wasi_config", "wasi_buffer", "debugger", "pauser", "attacher", "stop_queue", "stop", "frame", "variable",
+OTHERS = ["error", "tag", "exception", "linker", "instance_pre", "typed_func", "sharedmemory", "interrupt", "wasi_config", "wasi_buffer", "debugger", "breakpoint_set", "pauser", "attacher", "stop_queue", "stop", "frame", "variable",
           "stack", "caller"]
 # The families of handles that are one type of object, so that a wrong kind is noticed: what stands for the wrong kind of each.
 KINDS = {"trap": "func", "foreign": "func", "module": "func", "func": "module", "global": "func", "table": "func", "memory": "func",

@@ -41,6 +41,7 @@ struct objects {
   stepwell_typed_func_t *typed_func;
   stepwell_sharedmemory_t *sharedmemory;
   stepwell_interrupt_t *interrupt;
+  stepwell_breakpoint_set_t *breakpoint_set;
   stepwell_pauser_t *pauser;
   stepwell_attacher_t *attacher;
   stepwell_stop_queue_t *stop_queue;
@@ -235,6 +236,7 @@ static void make(wasm_engine_t *engine) {
     wasm_memorytype_delete(type);
   }
   OK(stepwell_interrupt_new(o.store, &o.interrupt));
+  o.breakpoint_set = stepwell_breakpoint_set_new();
   OK(stepwell_attacher_new(o.store, ask, NULL, NULL, &o.attacher));
   o.stop_queue = stepwell_stop_queue_new();
   OK(stepwell_stack_new(stack_bytes, sizeof(stack_bytes), &o.stack));
@@ -288,6 +290,7 @@ static void unmake(void) {
   stepwell_typed_func_delete(o.typed_func);
   stepwell_sharedmemory_delete(o.sharedmemory);
   stepwell_interrupt_delete(o.interrupt);
+  stepwell_breakpoint_set_delete(o.breakpoint_set);
   stepwell_pauser_delete(o.pauser);
   stepwell_attacher_delete(o.attacher);
   stepwell_stop_queue_delete(o.stop_queue);
