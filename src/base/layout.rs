@@ -35,6 +35,12 @@ impl SlotLayout {
         self.types.push(ty);
     }
 
+    /// The types of all values, if each takes one word: mostly so, and then a value's word is its number.
+    #[inline(always)]
+    pub fn narrow(&self) -> Option<&[ValType]> {
+        self.wide.is_empty().then_some(&self.types)
+    }
+
     /// All values.
     #[inline]
     pub fn all(&self) -> SlotRange<'_> {

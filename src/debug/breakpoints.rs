@@ -17,7 +17,7 @@ use super::split::{SplitCodes, patience};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset, filled};
 use crate::code::CodeSlot;
 use crate::image::SiteId;
-use crate::runtime::{Engine, Module, ModuleId, StandingFrame, StoreMut};
+use crate::runtime::{Engine, Module, ModuleId, StandingFrame, StoreMut, VirtualFrame};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -580,10 +580,11 @@ impl Breakpoints {
     pub(super) fn reached<'a>(
         &self,
         from: usize,
-        reader: impl FnOnce() -> Option<Reader<'a>>,
+        standing: impl FnOnce() -> Option<StandingFrame<'a>>,
+        inside: Option<&VirtualFrame>,
         hits: &mut Hits,
     ) -> bool {
-        let mut unused = Some(reader);
+        let mut unused = Some(standing);
         let mut frame = None;
         let mut ask = false;
         for id in self.hits(from) {
@@ -593,15 +594,15 @@ impl Breakpoints {
                 hits.push(id);
                 continue;
             }
-            if let Some(reader) = unused.take() {
-                frame = reader();
+            if let Some(standing) = unused.take() {
+                frame = standing();
             }
             let Some(frame) = &frame else { continue };
             if options.instance.is_some() && options.instance != frame.instance() {
                 continue;
             }
             match options.condition.as_ref().map(|condition| &condition.0) {
-                Some(Kind::Text(text)) if !text.holds(frame) => continue,
+                Some(Kind::Text(text)) if !text.holds(&Reader::new(frame, inside)) => continue,
                 Some(Kind::Callback(_)) => ask = true,
                 _ => {}
             }
@@ -649,7 +650,7 @@ impl Breakpoints {
     /// Whether the breakpoint at an instruction (see [`Breakpoints::at`]) lets the guest pass, if it is the only one
     /// there and nobody has to be asked about it. If it does because it is to be ignored, that is counted.
     #[inline]
-    pub(super) fn passes(&mut self, from: usize, frame: StandingFrame<'_>) -> bool {
+    pub(super) fn passes(&mut self, from: usize, frame: &StandingFrame<'_>) -> bool {
         let Some(entry) = self.only(from) else { return false };
         let options = &mut entry.options;
         if options.instance.is_some() || !options.enabled {
@@ -701,10 +702,12 @@ impl Breakpoints {
     /// Where the breakpoints at an instruction are, if there are any; see [`Breakpoints::hits`].
     #[inline]
     pub(super) fn at(&self, slot: CodeSlot, wasm: WasmOffset) -> Option<usize> {
-        if self.active.is_empty() {
-            return None;
-        }
-        let from = self.active.partition_point(|entry| (entry.0, entry.1) < (slot, wasm));
+        let from = match &self.active[..] {
+            [] => return None,
+            // Often there is but one.
+            [_] => 0,
+            active => active.partition_point(|entry| (entry.0, entry.1) < (slot, wasm)),
+        };
         self.active.get(from).is_some_and(|entry| (entry.0, entry.1) == (slot, wasm)).then_some(from)
     }
 

@@ -235,30 +235,31 @@ impl Value {
     }
 }
 
-/// What a frame has, where the guest stands.
+/// What a frame has, where the guest stands. It is handed on by reference: a copy of what was just written in parts is
+/// slow.
 pub(super) struct Reader<'a> {
-    frame: StandingFrame<'a>,
+    frame: &'a StandingFrame<'a>,
     /// Where its locals are, if the guest is inside the region.
     inside: Option<&'a VirtualFrame>,
 }
 
 impl<'a> Reader<'a> {
     /// Of the frame at a stop, or of what is known of it `inside` the region.
-    #[inline]
-    pub(super) fn new(frame: StandingFrame<'a>, inside: Option<&'a VirtualFrame>) -> Reader<'a> {
+    #[inline(always)]
+    pub(super) fn new(frame: &'a StandingFrame<'a>, inside: Option<&'a VirtualFrame>) -> Reader<'a> {
         Reader { frame, inside }
     }
 
     /// The frame's instance.
-    pub(super) fn instance(&self) -> Option<Instance> {
+    fn instance(&self) -> Option<Instance> {
         self.frame.instance()
     }
 
     #[inline(always)]
-    fn local(&self, index: usize) -> Option<(ValType, ValRaw)> {
+    fn local(&self, index: u32) -> Option<(ValType, ValRaw)> {
         match self.inside {
             None => self.frame.local(index),
-            Some(inside) => inside.local(index),
+            Some(inside) => inside.local(index as usize),
         }
     }
 
@@ -268,7 +269,7 @@ impl<'a> Reader<'a> {
         match number {
             Number::Integer(value) => i64::try_from(*value).ok(),
             Number::Local(_, index) => {
-                let (ty, raw) = self.local(*index as usize)?;
+                let (ty, raw) = self.local(*index)?;
                 let word = raw.words()[0];
                 match ty {
                     ValType::I32 => Some(i64::from(word as i32)),
@@ -296,7 +297,7 @@ impl<'a> Reader<'a> {
         match number {
             Number::Integer(value) => Some(Value::Integer(*value)),
             Number::Float(value) => Some(Value::Float(*value)),
-            Number::Local(_, index) => Value::of_local(self.local(*index as usize)?),
+            Number::Local(_, index) => Value::of_local(self.local(*index)?),
             Number::Global(_, index) => {
                 let store = self.frame.store();
                 Value::of(self.instance()?.global(store, GlobalIndex::new(*index))?.get(store).ok()?)

@@ -4,7 +4,6 @@
 
 use super::State;
 use super::breakpoint_id::{BreakpointId, Hits};
-use super::condition::Reader;
 use super::stepping::Action;
 use super::stop::Reason;
 use super::watchpoint::WatchHit;
@@ -120,7 +119,7 @@ impl State {
 
     /// The guest has come to a stop point: whether the breakpoint there lets it pass, if only that is to be looked at,
     /// and nothing up to the next. A shorter way still, for breakpoints that count and those whose condition is false.
-    pub(super) fn passes(&mut self, frame: StandingFrame<'_>) -> bool {
+    pub(super) fn passes(&mut self, frame: &StandingFrame<'_>) -> bool {
         let (store, info) = (frame.store(), frame.stop());
         self.has_breakpoints_alone(store)
             && !store.registry().is_pause_asked()
@@ -345,11 +344,7 @@ impl State {
                 hits.push(id);
                 return Ok(Due::Yes);
             }
-            if self.breakpoints.reached(
-                found,
-                || Some(Reader::new(store.as_store().standing_at(at.info)?, inside)),
-                hits,
-            ) {
+            if self.breakpoints.reached(found, || store.as_store().standing_at(at.info), inside, hits) {
                 return Ok(Due::Ask);
             }
         }

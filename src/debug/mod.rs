@@ -303,7 +303,7 @@ impl EventSink for Core {
         state.marks.reach_side(side)
     }
 
-    fn passes(&self, state: &mut State, frame: StandingFrame<'_>) -> bool {
+    fn passes(&self, state: &mut State, frame: &StandingFrame<'_>) -> bool {
         state.passes(frame)
     }
 }

@@ -451,6 +451,16 @@ impl ImageTables {
         Locals { values: self.locals.range(start, end - function.kept), at: function.locals_at }
     }
 
+    /// What a local of a function is and where: one of [`ImageTables::declared_locals_of`], found with less ado.
+    #[inline(always)]
+    pub fn declared_local(&self, func: DefinedFuncIndex, index: u32) -> Option<Slot> {
+        let Some(types) = self.locals.narrow() else { return self.declared_locals_of(func).get(index as usize) };
+        let function = self.function(func)?;
+        let (start, end) = function.locals;
+        let number = start.checked_add(index).filter(|number| *number < end - function.kept)?;
+        Some(Slot { ty: *types.get(number as usize)?, place: Place::in_frame(function.locals_at, index) })
+    }
+
     /// The locals of a function, parameters first, and those behind them that it does not declare.
     #[inline(always)]
     pub fn locals_of(&self, func: DefinedFuncIndex) -> Locals<'_> {

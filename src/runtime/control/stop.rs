@@ -101,7 +101,7 @@ unsafe fn passes(store: NonNull<StoreInner>, info: &StopInfo, tables: &ImageTabl
     unsafe {
         let inner = &*store.as_ptr();
         let alone = inner.attachment.as_ref().filter(|_| !inner.watched).and_then(|here| here.listeners.alone());
-        alone.is_some_and(|listener| listener.passes(StandingFrame::new(inner.view(), info, tables)))
+        alone.is_some_and(|listener| listener.passes(&StandingFrame::new(inner.view(), info, tables)))
     }
 }
 

@@ -131,7 +131,7 @@ pub trait EventSink: Send + Sync + 'static {
     /// Whether a guest that has come to a stop is let pass, with nothing told. It is asked before an event is made of
     /// the stop, while [that is wished for](StoreMut::set_passing) and nobody else listens; otherwise, and if it says
     /// no, [`EventSink::on_event`] is told.
-    fn passes(&self, _state: &mut Self::State, _frame: StandingFrame<'_>) -> bool {
+    fn passes(&self, _state: &mut Self::State, _frame: &StandingFrame<'_>) -> bool {
         false
     }
 }
@@ -261,7 +261,7 @@ pub(in crate::runtime) trait Listens: Any {
     /// Tells it of a side.
     fn tell_side(&self, side: &mut Side<'_>) -> Result<()>;
     /// Asks it whether a guest is let pass.
-    fn passes(&self, frame: StandingFrame<'_>) -> bool;
+    fn passes(&self, frame: &StandingFrame<'_>) -> bool;
 }
 
 impl<S: EventSink> Listens for Listener<S> {
@@ -274,7 +274,7 @@ impl<S: EventSink> Listens for Listener<S> {
         with_state(&self.state, |state| self.sink.on_side(state, side))
     }
 
-    fn passes(&self, frame: StandingFrame<'_>) -> bool {
+    fn passes(&self, frame: &StandingFrame<'_>) -> bool {
         with_state(&self.state, |state| Ok(self.sink.passes(state, frame))).unwrap_or(false)
     }
 }
@@ -435,8 +435,8 @@ impl<'a> StandingFrame<'a> {
 
     /// A local's type and value.
     #[inline(always)]
-    pub fn local(&self, index: usize) -> Option<(ValType, ValRaw)> {
-        let slot = self.tables.declared_locals_of(self.stop.func).get(index)?;
+    pub fn local(&self, index: u32) -> Option<(ValType, ValRaw)> {
+        let slot = self.tables.declared_local(self.stop.func, index)?;
         // SAFETY: the frame is live, it belongs to debug code whose tables place the slot inside it, and debug code
         // keeps the slot written at every place a frame is read at.
         Some((slot.ty, ValRaw::from_words(unsafe { read_slot(self.stop.fp, slot) })))
