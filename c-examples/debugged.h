@@ -20,12 +20,14 @@ static inline wasm_trap_t *ignored(void *env, const wasm_val_vec_t *arguments, w
     return NULL;
 }
 
-/* The debugger is attached first, so that the module is compiled for it at once. `on_stop` is called with `guest`. */
-static inline void start_debugged(debugged *guest, const char *path, stepwell_stop_callback_t on_stop) {
+/* The debugger is attached first, so that the module is compiled for it at once, with debug code of a kind. `on_stop`
+   is called with `guest`. */
+static inline void start_debugged_as(debugged *guest, const char *path, stepwell_stop_callback_t on_stop, int kind) {
     wasm_byte_vec_t binary;
     read_file(path, &binary);
     wasm_config_t *config = wasm_config_new();
     stepwell_config_debug_set(config, true);
+    check(stepwell_config_debug_tier_set(config, kind), "a kind of debug code");
     guest->engine = wasm_engine_new_with_config(config);
     guest->store = wasm_store_new(guest->engine);
     check(stepwell_debugger_attach(guest->store, on_stop, guest, NULL, &guest->debugger), "attaching");
@@ -38,6 +40,10 @@ static inline void start_debugged(debugged *guest, const char *path, stepwell_st
     check(stepwell_linker_instantiate(linker, guest->store, guest->module, &guest->instance, NULL), "instantiating");
     wasm_functype_delete(type);
     stepwell_linker_delete(linker);
+}
+
+static inline void start_debugged(debugged *guest, const char *path, stepwell_stop_callback_t on_stop) {
+    start_debugged_as(guest, path, on_stop, STEPWELL_DEBUG_TIER_REGIONS);
 }
 
 /* Calls an export that takes up to four numbers and gives one. False, with the reason printed, if it traps. */
