@@ -112,7 +112,7 @@ typedef struct stepwell_machine_code_t {
   size_t offset;
   /**
    * The offset in the module of the instruction of WebAssembly that it belongs to; `SIZE_MAX` where that is not
-   * known. In production code it mostly is; in debug code it is of stop points, of calls and of what may trap.
+   * known. In production code it mostly is; in debug code it is of stop points and of calls of the runtime.
    */
   size_t module_offset;
   /** Its bytes: the caller's, to be given to `wasm_byte_vec_delete`. */

@@ -52,7 +52,7 @@ pub struct stepwell_machine_code_t {
     /// Where it begins in the text that all functions of the module share, in bytes. Those of debug code have another.
     pub offset: usize,
     /// The offset in the module of the instruction of WebAssembly that it belongs to; `SIZE_MAX` where that is not
-    /// known. In production code it mostly is; in debug code it is of stop points, of calls and of what may trap.
+    /// known. In production code it mostly is; in debug code it is of stop points and of calls of the runtime.
     pub module_offset: usize,
     /// Its bytes: the caller's, to be given to `wasm_byte_vec_delete`.
     pub bytes: wasm_byte_vec_t,

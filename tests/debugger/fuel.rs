@@ -107,6 +107,9 @@ const GUESTS: &str = r#"(module
             (global.set $turns (i32.add (global.get $turns) (i32.const 1)))
             (br_if $l (i32.eqz (global.get $end))))
         (i64.const 1))
+    (func (export "counts") (param i32) (result i64)
+        (loop (global.set $turns (i32.add (global.get $turns) (i32.const 1))) (br 0))
+        unreachable)
     (func (export "forever") (param i32) (result i64) (loop (br 0)) unreachable))"#;
 
 const ENDING: [(&str, i32); 7] = [
@@ -362,6 +365,39 @@ fn who_is_called_says_how_much_is_left() {
         let ((result, left), calls) = ends(vec![u64::MAX, 1_000_000_000], "calls");
         assert!(result.is_ok() && calls > 1);
         assert!(left <= i64::MAX as u64 && left > i64::MAX as u64 - 1_000_000_000, "{left}");
+    }
+}
+
+/// Who is called says that there is what there is: the guest goes on with that, to its last unit.
+#[test]
+fn what_is_left_may_be_said_once_more() {
+    for part in [None, Some(1 << 30), Some(7)] {
+        let engine = Engine::new(Config { force_fuel_part: part, ..fueled() }).unwrap();
+        let mut guest = Guest::new(&engine, &module(&engine));
+        let heard = Arc::new(AtomicUsize::new(0));
+        let count = heard.clone();
+        let attacher = guest.store.attacher(move |store| {
+            if store.live_frames() {
+                count.fetch_add(1, Ordering::Relaxed);
+                let left = store.fuel().unwrap();
+                store.set_fuel(left).unwrap();
+            }
+            Ok(())
+        });
+        let done = Arc::new(AtomicBool::new(false));
+        let thread = storm(attacher.unwrap(), done.clone());
+        let mut plain = plain();
+        for _ in 0..10 {
+            guest.set("turns", 0);
+            plain.set("turns", 0);
+            let ended = guest.run("counts", 1, 3_000_000);
+            assert_eq!(ended, plain.run("counts", 1, 3_000_000));
+            assert_eq!(ended.0, Err(TrapCode::OutOfFuel));
+            assert_eq!(guest.get("turns"), plain.get("turns"), "{part:?}");
+        }
+        done.store(true, Ordering::Relaxed);
+        thread.join().unwrap();
+        assert!(heard.load(Ordering::Relaxed) > 0);
     }
 }
 

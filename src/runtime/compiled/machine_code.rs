@@ -19,7 +19,7 @@ pub struct MachineCode {
     /// jumps, constants, and what nothing leads to. None without the feature `disassembler`.
     pub text: Option<String>,
     /// The instruction of WebAssembly that it belongs to, where that is known. In production code it mostly is. In
-    /// debug code it is of stop points, of calls and of what may trap.
+    /// debug code it is of stop points and of calls of the runtime.
     pub wasm: Option<WasmOffset>,
 }
 

@@ -65,13 +65,12 @@ unsafe fn has_more_fuel(store: NonNull<StoreInner>) -> bool {
     // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
     unsafe {
         let at = store.as_ptr();
-        let had = (*at).fuel_left();
+        let had = (*at).fuel_laid_out();
         if (*at).attachers.are_asked() && !attachers::serve_at_check(store) {
             return false;
         }
-        // The host may have given some.
-        let given = (*at).fuel_left() != had;
-        let goes_on = (*at).lay_more_fuel_out() || given;
+        // The host may have said what there is, even that it is what it was: then more, or less, is laid out by now.
+        let goes_on = (*at).lay_out_more_than(had);
         if !goes_on {
             (*at).use_fuel_up();
         }

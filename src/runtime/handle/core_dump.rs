@@ -205,15 +205,16 @@ impl Contents {
         let ty = memory.ty(store)?;
         let is_64 = ty.index == crate::wasm::IndexType::I64;
         let index = self.memories.len();
+        // Looked at once: other threads may have a shared memory grow.
+        let size = memory.data_size(store)?;
         self.memories.memory(MemoryType {
-            minimum: memory.size(store)?,
+            minimum: size as u64 >> ty.page_size.log2(),
             maximum: ty.limits.max,
             memory64: is_64,
             shared: ty.shared,
             page_size_log2: (ty.page_size != crate::wasm::PageSize::WASM).then(|| ty.page_size.log2()),
         });
         self.known_memories.insert(memory, index);
-        let size = memory.data_size(store)?;
         let whole = memory.data(&store).ok();
         let mut copy = [0; BLOCK];
         // Where the first block that is not zero is, and where the last of those ends.

@@ -27,13 +27,17 @@ impl StoreInner {
         self.set_fuel_left(self.fuel_left());
     }
 
-    /// Lays out more for a guest for which what is laid out is not enough. False if there is no more.
-    pub(in crate::runtime) fn lay_more_fuel_out(&mut self) -> bool {
-        let more = self.fuel_kept > 0;
+    /// What is laid out.
+    pub(in crate::runtime) fn fuel_laid_out(&self) -> i64 {
+        self.vm.fuel
+    }
+
+    /// Lays out more than so much, for a guest for which that was not enough. False if there is no more.
+    pub(in crate::runtime) fn lay_out_more_than(&mut self, lacking: i64) -> bool {
         // A run of instructions may take more than a part.
-        let most = self.fuel_part().max(self.vm.fuel.saturating_mul(2));
+        let most = self.fuel_part().max(lacking.saturating_mul(2));
         self.lay_out(self.fuel_left(), most);
-        more
+        self.vm.fuel > lacking
     }
 
     /// The fuel is used up: what there still was did not pay for what was to come.
