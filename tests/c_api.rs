@@ -34,6 +34,7 @@ programs!(
     module,
     objects,
     func,
+    suspended,
     trap,
     source,
     variables,

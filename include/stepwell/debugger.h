@@ -50,6 +50,12 @@ typedef enum stepwell_action_enum {
    * frame, or at the next instruction of its caller once it returns; calls run through.
    */
   STEPWELL_ACTION_RUN_TO = 8,
+  /**
+   * It is not known yet: the guest waits, `stepwell_call_run` returns, and `stepwell_debugger_answer` says it later.
+   * Only a guest that was called by `stepwell_call_run` can wait, and that not by a host function in turn, nor where
+   * a host function is told of: others end with a trap that says so.
+   */
+  STEPWELL_ACTION_LATER = 9,
 } stepwell_action_enum;
 
 /** Events that are stops where they are asked for. More may come. */
@@ -1697,6 +1703,29 @@ size_t stepwell_stop_host_values(stepwell_stop_t *stop,
  */
 STEPWELL_API
 bool stepwell_stop_host_failed(const stepwell_stop_t *stop);
+
+/**
+ * The stop at which a call's guest stands, whose callback has said `STEPWELL_ACTION_LATER`. It is lent, until the call
+ * is run or deleted, or its stop is asked for again: till then all that can be done with a stop in its callback can be
+ * done with it, on any thread that has the store. NULL where it stands at none; `stepwell_last_error()` says so.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+stepwell_stop_t *stepwell_debugger_stop_of(const stepwell_debugger_t *debugger,
+                                                  const stepwell_call_t *call);
+
+/**
+ * Says what a call's guest that stands at a stop is to do when the call is run next; what the action needs is said
+ * before, by the stop of `stepwell_debugger_stop_of`. Without an answer it goes on; what was said last counts.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_debugger_answer(const stepwell_debugger_t *debugger,
+                                              const stepwell_call_t *call,
+                                              stepwell_action_t action);
 
 /**
  * Writes the state of the stopped store to `out` as a core dump: a WebAssembly module in the format "Coredump" of the

@@ -317,6 +317,26 @@ void stepwell_config_kept_memories_set(wasm_config_t *config,
                                        size_t count);
 
 /**
+ * Of how many calls that are done (`stepwell_call_t`) the engine keeps the stack for the next, at most, with the memory
+ * that it has come to use. 128 at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_kept_stacks_set(wasm_config_t *config,
+                                     size_t count);
+
+/**
+ * Whether a call's guest waits where the slice of fuel is used up that `stepwell_call_run_slice` gave it. With
+ * `stepwell_config_fuel_set`. Off at first.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+void stepwell_config_fuel_slices_set(wasm_config_t *config,
+                                     bool enable);
+
+/**
  * How many bytes of stack guests may use, counted from the outermost call; beyond, they trap. 512 KiB at first.
  *
  * Thread: any.

@@ -12,6 +12,33 @@
 #define own
 #endif
 
+/** Up to where a call has come. More may come. */
+typedef enum stepwell_call_enum {
+  /** It has not been run. */
+  STEPWELL_CALL_NEW = 0,
+  /** It runs: who asks is called by its guest. */
+  STEPWELL_CALL_RUNNING = 1,
+  /** It is done: `stepwell_call_results` has its results, or it has failed. */
+  STEPWELL_CALL_FINISHED = 2,
+  /**
+   * A host function that its guest has called has no answer yet (`stepwell_trap_not_yet`). `stepwell_call_answer` or
+   * `stepwell_call_answer_trap` gives it.
+   */
+  STEPWELL_CALL_WAITING = 3,
+  /** The slice of fuel that `stepwell_call_run_slice` was given is used up. */
+  STEPWELL_CALL_OUT_OF_SLICE = 4,
+  /** The store's deadline is over: `stepwell_call_wait_at_deadline`. */
+  STEPWELL_CALL_AT_DEADLINE = 5,
+  /**
+   * The stop callback has said `STEPWELL_ACTION_LATER`. `stepwell_debugger_stop_of` has the stop, and
+   * `stepwell_debugger_answer` answers it.
+   */
+  STEPWELL_CALL_STOPPED = 6,
+} stepwell_call_enum;
+
+/** A call on a stack of its own, which can be left in the middle. */
+typedef struct stepwell_call_t stepwell_call_t;
+
 /** Who called a host function. It is borrowed, for as long as the host function runs. */
 typedef struct stepwell_caller_t stepwell_caller_t;
 
@@ -51,6 +78,9 @@ typedef union stepwell_raw_val_t {
 typedef own wasm_trap_t *(*stepwell_func_unchecked_callback_t)(void *env,
                                                               const stepwell_caller_t *caller,
                                                               union stepwell_raw_val_t *values);
+
+/** Up to where a call has come, one of `enum stepwell_call_enum`. */
+typedef int32_t stepwell_call_status_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -155,6 +185,140 @@ own stepwell_error_t *stepwell_func_new_unchecked(wasm_store_t *store,
                                                  void *env,
                                                  stepwell_finalizer_t finalizer,
                                                  own wasm_func_t **out);
+
+/**
+ * A call of a function with these arguments, on a stack of its own, so that it can be left in the middle and gone on
+ * with later: `stepwell_call_run` runs it. It keeps its store alive, and its function.
+ *
+ * Host functions and callbacks run on the stack of whoever runs the call. A guest that a host function calls in turn,
+ * as usual, cannot wait. While a call's guest waits, the store is as one with a guest that runs: nothing is collected
+ * but what guests make, and no debugger is detached.
+ *
+ * ```c
+ * stepwell_call_t *call = NULL;
+ * stepwell_error_t *error = stepwell_call_new(func, &args, &call);
+ * stepwell_call_status_t status = STEPWELL_CALL_NEW;
+ * while (!error && status != STEPWELL_CALL_FINISHED) {
+ *   error = stepwell_call_run(call, NULL, &status);
+ *   if (!error && status == STEPWELL_CALL_WAITING)
+ *     error = stepwell_call_answer(call, wait_for(stepwell_call_token(call)));
+ * }
+ * ```
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_call_new(const wasm_func_t *func,
+                                       const wasm_val_vec_t *args,
+                                       own stepwell_call_t **out);
+
+/**
+ * Deletes a call; NULL does nothing. A guest of it that waits is left where it stands, as by a trap that no debugger is
+ * told of. Refused while it runs: the handle stays valid, and `stepwell_last_error()` says so.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+void stepwell_call_delete(own stepwell_call_t *call);
+
+/**
+ * Runs a call until it is done, or until its guest waits: `status_out` says which, and may be NULL. It goes on from where
+ * it was left, on whatever thread. A trap of the guest or of a host function ends it, and is written to `trap_out` (NULL
+ * if there is none); everything else that it fails with is the error. With `trap_out` NULL a trap is an error, too.
+ * `STEPWELL_ERROR_STATE` where it cannot be run now: it runs, is done, or has not been answered; then it is as before.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_call_run(stepwell_call_t *call,
+                                       own wasm_trap_t **trap_out,
+                                       own stepwell_call_status_t *status_out);
+
+/**
+ * The same for so much fuel, of what the store has: when that is used up, the guest waits where it next begins a
+ * function or a turn of a loop. A guest that a host function has called goes on beyond that, until it has returned. The
+ * engine is to be configured by `stepwell_config_fuel_set` and `stepwell_config_fuel_slices_set`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_call_run_slice(stepwell_call_t *call,
+                                             uint64_t fuel,
+                                             own wasm_trap_t **trap_out,
+                                             own stepwell_call_status_t *status_out);
+
+/**
+ * Up to where a call has come, one of `enum stepwell_call_enum`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API stepwell_call_status_t stepwell_call_status(const stepwell_call_t *call);
+
+/**
+ * The number with which a host function has said that it has no answer yet; 0 where the call's guest waits for none.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+uint64_t stepwell_call_token(const stepwell_call_t *call);
+
+/**
+ * Answers the host function that had no answer yet with its results, which are borrowed; NULL are none. The guest has
+ * them when the call is run next.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_call_answer(stepwell_call_t *call,
+                                          const wasm_val_vec_t *results);
+
+/**
+ * Answers the host function that had no answer yet with a trap, which is given away: it ends the guest when the call is
+ * run next.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_call_answer_trap(stepwell_call_t *call,
+                                               own wasm_trap_t *trap);
+
+/**
+ * Writes the results of a call that has returned to `results`, which has room for all of them. What was there is
+ * overwritten, not deleted; what is written is given away. It may be asked again.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_call_results(const stepwell_call_t *call,
+                                           wasm_val_vec_t *results);
+
+/**
+ * Whether the call's guest waits where the store's deadline in epochs is over, in the place of a trap. When it goes on
+ * with a deadline that is still over, it has until the next epoch. It does not at first.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+void stepwell_call_wait_at_deadline(stepwell_call_t *call,
+                                    bool wait);
+
+/**
+ * What a host function returns in the place of a trap when it has no answer yet. If the guest was called by
+ * `stepwell_call_run`, and not by a host function in turn, it waits, and that returns with `STEPWELL_CALL_WAITING`:
+ * what the host function has written as results is nothing. Else it is a trap that says that the guest cannot wait.
+ * `token` is whatever the host wants to know it by: `stepwell_call_token`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+own wasm_trap_t *stepwell_trap_not_yet(wasm_store_t *store,
+                                      uint64_t token);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -44,6 +44,17 @@ own stepwell_error_t *stepwell_store_limits_set(wasm_store_t *store,
                                                size_t instances);
 
 /**
+ * Sets how many calls on stacks of their own (`stepwell_call_t`) the store may have that were not deleted. As many as
+ * there can be at first.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_store_call_limit_set(wasm_store_t *store,
+                                                   size_t calls);
+
+/**
  * Sets how many bytes the structures and arrays may take that the store's guests make: what nobody can reach is
  * collected first, and where there is no room still, the guest traps. At first it is all that there can be, about
  * 4 GiB. What was taken already stays.

@@ -269,12 +269,21 @@ class TrapCode(IntEnum):
     UNALIGNED_ATOMIC = 17
     EXPECTED_SHARED_MEMORY = 18
 stepwell_trap_code_t = c_int32
+STEPWELL_CALL_NEW = 0
+STEPWELL_CALL_RUNNING = 1
+STEPWELL_CALL_FINISHED = 2
+STEPWELL_CALL_WAITING = 3
+STEPWELL_CALL_OUT_OF_SLICE = 4
+STEPWELL_CALL_AT_DEADLINE = 5
+STEPWELL_CALL_STOPPED = 6
+class stepwell_call_t(Structure): pass
 class stepwell_caller_t(Structure): pass
 class stepwell_typed_func_t(Structure): pass
 stepwell_func_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller_t), POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t))
 class stepwell_raw_val_t(Union): pass
 stepwell_raw_val_t._fields_ = [('i32', c_int32), ('i64', c_int64), ('f32', float32_t), ('f64', float64_t), ('v128', c_uint8 * 16), ('words', c_uint64 * 2)]
 stepwell_func_unchecked_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller_t), POINTER(stepwell_raw_val_t))
+stepwell_call_status_t = c_int32
 class stepwell_sharedmemory_t(Structure): pass
 class stepwell_exception_t(Structure): pass
 class stepwell_tag_t(Structure): pass
@@ -299,6 +308,7 @@ STEPWELL_ACTION_STEP_LINE = 5
 STEPWELL_ACTION_NEXT_LINE = 6
 STEPWELL_ACTION_STEP_OUT_OF = 7
 STEPWELL_ACTION_RUN_TO = 8
+STEPWELL_ACTION_LATER = 9
 class Action(IntEnum):
     CONTINUE = 0
     STEP = 1
@@ -309,6 +319,7 @@ class Action(IntEnum):
     NEXT_LINE = 6
     STEP_OUT_OF = 7
     RUN_TO = 8
+    LATER = 9
 STEPWELL_EVENT_TRAP = 1
 STEPWELL_EVENT_MODULE = 2
 STEPWELL_EVENT_INSTANCE = 4
@@ -754,6 +765,8 @@ stepwell_config_memory_reservation_set = function("stepwell_config_memory_reserv
 stepwell_config_memory_guard_set = function("stepwell_config_memory_guard_set", None, [POINTER(wasm_config_t), c_uint64])
 stepwell_config_memory_images_set = function("stepwell_config_memory_images_set", None, [POINTER(wasm_config_t), c_bool])
 stepwell_config_kept_memories_set = function("stepwell_config_kept_memories_set", None, [POINTER(wasm_config_t), c_size_t])
+stepwell_config_kept_stacks_set = function("stepwell_config_kept_stacks_set", None, [POINTER(wasm_config_t), c_size_t])
+stepwell_config_fuel_slices_set = function("stepwell_config_fuel_slices_set", None, [POINTER(wasm_config_t), c_bool])
 stepwell_config_max_stack_set = function("stepwell_config_max_stack_set", None, [POINTER(wasm_config_t), c_size_t])
 stepwell_config_stop_reserve_set = function("stepwell_config_stop_reserve_set", None, [POINTER(wasm_config_t), c_size_t])
 stepwell_config_parallel_set = function("stepwell_config_parallel_set", None, [POINTER(wasm_config_t), c_bool])
@@ -768,6 +781,7 @@ stepwell_config_log_set = function("stepwell_config_log_set", POINTER(stepwell_e
 stepwell_engine_fallbacks = function("stepwell_engine_fallbacks", c_uint32, [POINTER(wasm_engine_t)])
 stepwell_engine_epoch_increment = function("stepwell_engine_epoch_increment", None, [POINTER(wasm_engine_t)])
 stepwell_store_limits_set = function("stepwell_store_limits_set", POINTER(stepwell_error_t), [POINTER(wasm_store_t), c_uint64, c_uint64, c_size_t])
+stepwell_store_call_limit_set = function("stepwell_store_call_limit_set", POINTER(stepwell_error_t), [POINTER(wasm_store_t), c_size_t])
 stepwell_store_heap_limit_set = function("stepwell_store_heap_limit_set", POINTER(stepwell_error_t), [POINTER(wasm_store_t), c_uint64])
 stepwell_store_heap_bytes = function("stepwell_store_heap_bytes", c_uint64, [POINTER(wasm_store_t)])
 stepwell_store_same = function("stepwell_store_same", c_bool, [POINTER(wasm_store_t), POINTER(wasm_store_t)])
@@ -852,6 +866,17 @@ stepwell_typed_func_new = function("stepwell_typed_func_new", POINTER(stepwell_e
 stepwell_typed_func_delete = function("stepwell_typed_func_delete", None, [POINTER(stepwell_typed_func_t)])
 stepwell_typed_func_call = function("stepwell_typed_func_call", POINTER(stepwell_error_t), [POINTER(stepwell_typed_func_t), POINTER(stepwell_raw_val_t), c_size_t, POINTER(POINTER(wasm_trap_t))])
 stepwell_func_new_unchecked = function("stepwell_func_new_unchecked", POINTER(stepwell_error_t), [POINTER(wasm_store_t), POINTER(wasm_functype_t), stepwell_func_unchecked_callback_t, c_void_p, stepwell_finalizer_t, POINTER(POINTER(wasm_func_t))])
+stepwell_call_new = function("stepwell_call_new", POINTER(stepwell_error_t), [POINTER(wasm_func_t), POINTER(wasm_val_vec_t), POINTER(POINTER(stepwell_call_t))])
+stepwell_call_delete = function("stepwell_call_delete", None, [POINTER(stepwell_call_t)])
+stepwell_call_run = function("stepwell_call_run", POINTER(stepwell_error_t), [POINTER(stepwell_call_t), POINTER(POINTER(wasm_trap_t)), POINTER(stepwell_call_status_t)])
+stepwell_call_run_slice = function("stepwell_call_run_slice", POINTER(stepwell_error_t), [POINTER(stepwell_call_t), c_uint64, POINTER(POINTER(wasm_trap_t)), POINTER(stepwell_call_status_t)])
+stepwell_call_status = function("stepwell_call_status", stepwell_call_status_t, [POINTER(stepwell_call_t)])
+stepwell_call_token = function("stepwell_call_token", c_uint64, [POINTER(stepwell_call_t)])
+stepwell_call_answer = function("stepwell_call_answer", POINTER(stepwell_error_t), [POINTER(stepwell_call_t), POINTER(wasm_val_vec_t)])
+stepwell_call_answer_trap = function("stepwell_call_answer_trap", POINTER(stepwell_error_t), [POINTER(stepwell_call_t), POINTER(wasm_trap_t)])
+stepwell_call_results = function("stepwell_call_results", POINTER(stepwell_error_t), [POINTER(stepwell_call_t), POINTER(wasm_val_vec_t)])
+stepwell_call_wait_at_deadline = function("stepwell_call_wait_at_deadline", None, [POINTER(stepwell_call_t), c_bool])
+stepwell_trap_not_yet = function("stepwell_trap_not_yet", POINTER(wasm_trap_t), [POINTER(wasm_store_t), c_uint64])
 stepwell_tabletype_new = function("stepwell_tabletype_new", POINTER(wasm_tabletype_t), [POINTER(wasm_valtype_t), c_uint64, c_bool, c_uint64, c_bool])
 stepwell_tabletype_min = function("stepwell_tabletype_min", c_uint64, [POINTER(wasm_tabletype_t)])
 stepwell_tabletype_max = function("stepwell_tabletype_max", c_bool, [POINTER(wasm_tabletype_t), POINTER(c_uint64)])
@@ -1084,6 +1109,8 @@ stepwell_stop_import_module = function("stepwell_stop_import_module", c_char_p, 
 stepwell_stop_import_name = function("stepwell_stop_import_name", c_char_p, [POINTER(stepwell_stop_t)])
 stepwell_stop_host_values = function("stepwell_stop_host_values", c_size_t, [POINTER(stepwell_stop_t), POINTER(wasm_val_t), c_size_t])
 stepwell_stop_host_failed = function("stepwell_stop_host_failed", c_bool, [POINTER(stepwell_stop_t)])
+stepwell_debugger_stop_of = function("stepwell_debugger_stop_of", POINTER(stepwell_stop_t), [POINTER(stepwell_debugger_t), POINTER(stepwell_call_t)])
+stepwell_debugger_answer = function("stepwell_debugger_answer", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(stepwell_call_t), stepwell_action_t])
 stepwell_stop_core_dump = function("stepwell_stop_core_dump", POINTER(stepwell_error_t), [POINTER(stepwell_stop_t), POINTER(wasm_byte_vec_t)])
 stepwell_debugger_cover = function("stepwell_debugger_cover", POINTER(stepwell_error_t), [POINTER(stepwell_debugger_t), POINTER(wasm_module_t)])
 stepwell_debugger_coverage = function("stepwell_debugger_coverage", c_size_t, [POINTER(stepwell_debugger_t), POINTER(wasm_module_t), POINTER(stepwell_covered_block_t), c_size_t])

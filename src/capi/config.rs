@@ -319,6 +319,26 @@ pub unsafe extern "C" fn stepwell_config_kept_memories_set(config: *mut wasm_con
     unsafe { set("stepwell_config_kept_memories_set", config, |config| config.kept_memories = count) }
 }
 
+/// Of how many calls that are done (`stepwell_call_t`) the engine keeps the stack for the next, at most, with the memory
+/// that it has come to use. 128 at first.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_config_kept_stacks_set(config: *mut wasm_config_t, count: usize) {
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe { set("stepwell_config_kept_stacks_set", config, |config| config.kept_stacks = count) }
+}
+
+/// Whether a call's guest waits where the slice of fuel is used up that `stepwell_call_run_slice` gave it. With
+/// `stepwell_config_fuel_set`. Off at first.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_config_fuel_slices_set(config: *mut wasm_config_t, enable: bool) {
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe { set("stepwell_config_fuel_slices_set", config, |config| config.fuel_slices = enable) }
+}
+
 /// How many bytes of stack guests may use, counted from the outermost call; beyond, they trap. 512 KiB at first.
 ///
 /// Thread: any.

@@ -16,7 +16,8 @@ use super::plumbing::object::Object;
 use super::plumbing::own::{Own, lend, null, string};
 use super::trap::stepwell_trap_code_t;
 use crate::base::{Error, ErrorKind, NulText, Result, WasmOffset};
-use crate::debug::{Action, Reason, Stop};
+use crate::debug::{Action, Debugger, Reason, Stop};
+use crate::runtime::Call;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{c_char, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,6 +54,10 @@ pub enum stepwell_action_enum {
     /// Stop where `stepwell_stop_run_to_offset_set` or `stepwell_stop_run_to_line_set` has said for this stop, in this
     /// frame, or at the next instruction of its caller once it returns; calls run through.
     STEPWELL_ACTION_RUN_TO = 8,
+    /// It is not known yet: the guest waits, `stepwell_call_run` returns, and `stepwell_debugger_answer` says it later.
+    /// Only a guest that was called by `stepwell_call_run` can wait, and that not by a host function in turn, nor where
+    /// a host function is told of: others end with a trap that says so.
+    STEPWELL_ACTION_LATER = 9,
 }
 
 /// Why a guest was stopped, one of `enum stepwell_stop_enum`.
@@ -102,8 +107,9 @@ pub type stepwell_stop_callback_t =
 struct Live {
     /// Never reused, never 0.
     id: u64,
-    /// The stop, borrowed by the callback's caller for as long as this is listed.
-    stop: *mut Stop<'static>,
+    /// The stop, borrowed by the callback's caller for as long as this is listed. Of one that is answered later: while
+    /// it is looked at, else null.
+    stop: Cell<*mut Stop<'static>>,
     /// The store, known to the debugger's closure.
     store: *const Weak<StoreCell>,
     cell: OnceCell<Arc<StoreCell>>,
@@ -156,11 +162,10 @@ impl Drop for Listed<'_> {
 
 impl Live {
     /// A stop that is not listed yet.
-    fn new(stop: &mut Stop<'_>, store: *const Weak<StoreCell>) -> Live {
-        let at: *mut Stop<'_> = stop;
+    fn new(stop: *mut Stop<'_>, store: *const Weak<StoreCell>) -> Live {
         Live {
             id: next_id(),
-            stop: at.cast(),
+            stop: Cell::new(stop.cast()),
             store,
             cell: OnceCell::new(),
             debugger: OnceCell::new(),
@@ -188,6 +193,31 @@ impl Live {
             let _ = self.cell.set(cell);
         }
         Ok(self.cell.get().expect("just set"))
+    }
+}
+
+impl Live {
+    /// What C says is to be done, with what it has said besides.
+    fn action(&self, action: stepwell_action_t) -> Action {
+        use stepwell_action_enum as a;
+        match action {
+            _ if action == a::STEPWELL_ACTION_CONTINUE as i32 => Action::Continue,
+            _ if action == a::STEPWELL_ACTION_STEP as i32 => Action::StepInstruction,
+            _ if action == a::STEPWELL_ACTION_STEP_OVER as i32 => Action::StepOver,
+            _ if action == a::STEPWELL_ACTION_STEP_OUT as i32 => Action::StepOut,
+            _ if action == a::STEPWELL_ACTION_STEP_LINE as i32 => Action::StepLine,
+            _ if action == a::STEPWELL_ACTION_NEXT_LINE as i32 => Action::NextLine,
+            _ if action == a::STEPWELL_ACTION_STEP_OUT_OF as i32 => Action::StepOutOf(self.frames.get().unwrap_or(1)),
+            _ if action == a::STEPWELL_ACTION_RUN_TO as i32 => match self.offsets.take() {
+                Some(offsets) => Action::RunTo(offsets),
+                None => Action::Trap("the stop callback has the guest run to a place, and has said none".to_owned()),
+            },
+            _ if action == a::STEPWELL_ACTION_LATER as i32 => Action::Later,
+            _ if action == a::STEPWELL_ACTION_TRAP as i32 => {
+                Action::Trap(self.message.take().unwrap_or_else(|| "ended by the debugger".to_owned()))
+            }
+            _ => Action::Trap(format!("the stop callback returned {action}, which is no action")),
+        }
     }
 }
 
@@ -233,27 +263,9 @@ pub(super) fn call_back(
     // If C unwinds through this call, the process ends.
     let action = watched("a stop callback", || call(live.handle()));
     drop(listed);
-    let action = match action {
-        Ok(action) => action,
-        Err(error) => return Action::Trap(error.to_string()),
-    };
-    use stepwell_action_enum as a;
     match action {
-        _ if action == a::STEPWELL_ACTION_CONTINUE as i32 => Action::Continue,
-        _ if action == a::STEPWELL_ACTION_STEP as i32 => Action::StepInstruction,
-        _ if action == a::STEPWELL_ACTION_STEP_OVER as i32 => Action::StepOver,
-        _ if action == a::STEPWELL_ACTION_STEP_OUT as i32 => Action::StepOut,
-        _ if action == a::STEPWELL_ACTION_STEP_LINE as i32 => Action::StepLine,
-        _ if action == a::STEPWELL_ACTION_NEXT_LINE as i32 => Action::NextLine,
-        _ if action == a::STEPWELL_ACTION_STEP_OUT_OF as i32 => Action::StepOutOf(live.frames.get().unwrap_or(1)),
-        _ if action == a::STEPWELL_ACTION_RUN_TO as i32 => match live.offsets.take() {
-            Some(offsets) => Action::RunTo(offsets),
-            None => Action::Trap("the stop callback has the guest run to a place, and has said none".to_owned()),
-        },
-        _ if action == a::STEPWELL_ACTION_TRAP as i32 => {
-            Action::Trap(live.message.take().unwrap_or_else(|| "ended by the debugger".to_owned()))
-        }
-        _ => Action::Trap(format!("the stop callback returned {action}, which is no action")),
+        Ok(action) => live.action(action),
+        Err(error) => Action::Trap(error.to_string()),
     }
 }
 
@@ -331,7 +343,10 @@ fn with<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) -> Re
 #[cold]
 fn with_lent<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) -> Result<R> {
     let list = lent();
-    let found = list.iter().find(|lent| lent.id == number).ok_or_else(|| over(what))?;
+    let Some(found) = list.iter().find(|lent| lent.id == number) else {
+        drop(list);
+        return with_standing(number, what, body);
+    };
     // SAFETY: it stands while it is on the list, which is locked. Its cell was asked for before it came there.
     let live = unsafe { &*found.live };
     let cell = live.cell()?.clone();
@@ -343,6 +358,70 @@ fn with_lent<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) 
     result
 }
 
+/// A stop that is answered later.
+struct Standing {
+    live: Live,
+    call: Call,
+    debugger: Debugger,
+}
+
+// SAFETY: whoever looks at what is in it has entered its store, and so has it alone.
+unsafe impl Send for Standing {}
+// SAFETY: as above.
+unsafe impl Sync for Standing {}
+
+/// The stops that are answered later, and which C has asked for.
+fn standing() -> MutexGuard<'static, Vec<Arc<Standing>>> {
+    static STANDING: Mutex<Vec<Arc<Standing>>> = Mutex::new(Vec::new());
+    STANDING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Does something with a stop that is answered later.
+fn with_standing<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) -> Result<R> {
+    let found = standing().iter().find(|standing| standing.live.id == number).cloned();
+    let standing = found.ok_or_else(|| over(what))?;
+    let mut store = standing.live.cell()?.enter_to_look()?;
+    if !standing.live.stop.get().is_null() {
+        // In a callback of something that was called there.
+        return body(&standing.live);
+    }
+    standing.debugger.with_stop(&mut *store, standing.call, |stop| {
+        let at: *mut Stop<'_> = stop;
+        standing.live.stop.set(at.cast());
+        let done = body(&standing.live);
+        standing.live.stop.set(std::ptr::null_mut());
+        done
+    })?
+}
+
+/// What C knows a stop by that is answered later: until [`forget`].
+pub(super) fn stand(cell: &Arc<StoreCell>, debugger: &Debugger, call: Call) -> Result<(u64, *mut stepwell_stop_t)> {
+    // That there is one.
+    debugger.with_stop(&mut *cell.enter_to_look()?, call, |_| ())?;
+    let live = Live::new(std::ptr::null_mut(), std::ptr::null());
+    let _ = live.cell.set(cell.clone());
+    let (id, handle) = (live.id, live.handle());
+    standing().push(Arc::new(Standing { live, call, debugger: debugger.clone() }));
+    Ok((id, handle))
+}
+
+/// A stop is answered: what C knows it by is nothing any more.
+pub(super) fn forget(id: u64) {
+    let mut list = standing();
+    let gone = list.iter().position(|standing| standing.live.id == id).map(|index| list.swap_remove(index));
+    drop(list);
+    drop(gone);
+}
+
+/// What C says is to be done at a stop that is answered later, with what it has said of it besides.
+pub(super) fn later_action(id: Option<u64>, action: stepwell_action_t) -> Action {
+    let found = id.and_then(|id| standing().iter().find(|standing| standing.live.id == id).cloned());
+    match found {
+        Some(standing) => standing.live.action(action),
+        None => Live::new(std::ptr::null_mut(), std::ptr::null()).action(action),
+    }
+}
+
 #[cold]
 fn over(what: &str) -> Error {
     let message = format!("`{what}` is used after its stop callback returned, or on another thread");
@@ -352,7 +431,7 @@ fn over(what: &str) -> Error {
 /// Does something with the stop that C means.
 fn with_stop<R>(stop: *const stepwell_stop_t, body: impl FnOnce(&Live, &Stop<'_>) -> Result<R>) -> Result<R> {
     // SAFETY: the stop is listed, so it stands; its one user waits for the callback. What is called here only reads it.
-    with(number_of(stop)?, "stop", |live| body(live, unsafe { &*live.stop }))
+    with(number_of(stop)?, "stop", |live| body(live, unsafe { &*live.stop.get() }))
 }
 
 /// Looks at why the stop that C means is.
@@ -368,7 +447,7 @@ pub(super) fn with_import(
     with(number_of(stop)?, "stop", |live| {
         let import = live.import.get_or_init(|| {
             // SAFETY: as in `with_stop`; nothing else is lent of the stop meanwhile.
-            let (module, name) = unsafe { &mut *live.stop }.host_import()?;
+            let (module, name) = unsafe { &mut *live.stop.get() }.host_import()?;
             Some((NulText::new(&module), NulText::new(&name)))
         });
         Ok(import.as_ref().map_or(std::ptr::null(), look))
@@ -417,7 +496,7 @@ pub(super) fn with_stop_to_change<R>(
     body: impl FnOnce(&Arc<StoreCell>, &mut Stop<'_>) -> Result<R>,
 ) -> Result<R> {
     // SAFETY: as in `with_stop`; nothing else is lent of the stop meanwhile.
-    with(number_of(stop)?, "stop", |live| body(live.cell()?, unsafe { &mut *live.stop }))
+    with(number_of(stop)?, "stop", |live| body(live.cell()?, unsafe { &mut *live.stop.get() }))
 }
 
 /// The same, of one of its frames, by its number.
@@ -437,7 +516,7 @@ pub(super) fn with_frame_of_to_change<R>(
     let (stop, index) = parts_of(frame)?;
     with(stop, what, |live| {
         // SAFETY: as in `with_stop`; nothing is lent of the stop meanwhile.
-        body(live.cell()?, unsafe { &mut *live.stop }, index)
+        body(live.cell()?, unsafe { &mut *live.stop.get() }, index)
     })
 }
 
@@ -470,7 +549,7 @@ pub(super) fn with_frame_of<R>(
     let (stop, index) = parts_of(frame)?;
     with(stop, what, |live| {
         // SAFETY: as in `with_stop`.
-        let stop = unsafe { &*live.stop };
+        let stop = unsafe { &*live.stop.get() };
         let frame = if index == 0 { stop.top() } else { stop.frame(index) };
         let frame = frame.ok_or_else(|| Error::new(ErrorKind::Argument, "`frame` is no frame of its stop"))?;
         body(live.cell()?, &frame)

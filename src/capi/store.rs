@@ -68,6 +68,25 @@ pub unsafe extern "C" fn stepwell_store_limits_set(
     })
 }
 
+/// Sets how many calls on stacks of their own (`stepwell_call_t`) the store may have that were not deleted. As many as
+/// there can be at first.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_store_call_limit_set(
+    store: *mut wasm_store_t,
+    calls: usize,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_store_call_limit_set", || {
+        // SAFETY: C passes a live store or NULL.
+        let mut store = unsafe { borrow(store, "store") }?.enter()?;
+        let others = store.limits();
+        store.set_limits(StoreLimits { calls, ..others });
+        Ok(())
+    })
+}
+
 /// Sets how many bytes the structures and arrays may take that the store's guests make: what nobody can reach is
 /// collected first, and where there is no room still, the guest traps. At first it is all that there can be, about
 /// 4 GiB. What was taken already stays.

@@ -47,6 +47,7 @@ mod course;
 mod coverage;
 mod events;
 mod frame;
+mod later;
 mod layers;
 mod line_step;
 mod places;
@@ -81,6 +82,7 @@ use breakpoints::{Asked, Breakpoints};
 use callers::Callers;
 use course::{Next, Place};
 use coverage::Marks;
+use later::Standing;
 use layers::Layers;
 use std::sync::{Arc, Weak};
 use stepping::Stepping;
@@ -118,6 +120,8 @@ struct State {
     announcing: bool,
     /// Whether the host is asked about a condition: what runs within that is not told.
     asking: bool,
+    /// The stops that are to be answered.
+    standing: Standing,
     /// Room for frames inside regions, so that looking into one allocates nothing.
     spare: Vec<Room>,
 }
@@ -312,7 +316,8 @@ impl Core {
     /// Calls the callback for an event; gives its answer.
     #[inline]
     fn call_back(&self, told: &mut Told<'_, State>, reason: &Reason, thrown: Option<&ExceptionInfo>) -> Action {
-        told.call_host(|store| (self.handler)(&mut Stop::new(store, self, reason, thrown)))
+        let action = told.call_host(|store| (self.handler)(&mut Stop::new(store, self, reason, thrown)));
+        if action == Action::Later { self.wait(told, reason, thrown) } else { action }
     }
 
     /// Tells of every instruction that is to be stopped at from a stop point on, as far as rerun gets, and says how the

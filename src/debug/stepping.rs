@@ -52,6 +52,11 @@ pub enum Action {
     RunTo(Vec<WasmOffset>),
     /// End the guest's call with a trap of this message.
     Trap(String),
+    /// It is not known yet: the call that the guest is in waits, and is answered by
+    /// [`Debugger::answer`](super::Debugger::answer). Where the guest was not called by a
+    /// [`Call`](crate::runtime::Call), or by a host function inside of one, and where a host function is told of, it
+    /// cannot wait: then it ends with a trap that says so.
+    Later,
 }
 
 /// What ends the step that is under way. Numbers are ids of frames: a callee's is lower.
@@ -216,7 +221,9 @@ impl Stepping {
 
     /// Disarms what a step that ended with its call has left behind.
     pub(super) fn forget_ended(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>) -> Result<()> {
-        if self.goal == Goal::None || self.run != store.run() {
+        // A step may be through a call that waits, while others run.
+        let is_over = || self.run != store.run() && !store.as_store().is_run_waiting(self.run);
+        if self.goal == Goal::None || is_over() {
             return self.cancel(layers, store);
         }
         Ok(())
@@ -305,7 +312,8 @@ impl Stepping {
         // In the frame or a caller of it; once the next instruction has left it for good, in a caller alone.
         let here = if leaves { Goal::Above(frame) } else { Goal::NotBelow(frame) };
         let (goal, scope) = match action {
-            Action::Continue | Action::Trap(_) => return self.cancel(layers, store),
+            // Who answers later has answered by now.
+            Action::Continue | Action::Trap(_) | Action::Later => return self.cancel(layers, store),
             Action::StepLine | Action::NextLine => {
                 return self.start_lines(layers, store, *action == Action::StepLine, from);
             }

@@ -13,6 +13,7 @@ mod exceptions;
 mod fuel;
 mod guests;
 mod inside;
+mod later;
 #[path = "../support/lines.rs"]
 mod lines;
 mod listeners;

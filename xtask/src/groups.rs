@@ -78,8 +78,8 @@ pub const GROUPS: &[Group] = &[
         name: "func",
         about: "functions: calls, typed calls, host functions that know their caller",
         needs: &["error"],
-        files: &["func", "caller", "typed_func"],
-        items: &["stepwell_caller_t", "stepwell_typed_func_t"],
+        files: &["func", "caller", "typed_func", "call"],
+        items: &["stepwell_caller_t", "stepwell_typed_func_t", "stepwell_call_t"],
     },
     Group {
         name: "instance",
@@ -149,6 +149,7 @@ pub const GROUPS: &[Group] = &[
             "stop_change",
             "stop_step",
             "stop_event",
+            "stop_later",
             "core_dump",
             "coverage",
             "frame_variable",

@@ -44,6 +44,11 @@ pub struct stepwell_breakpoint_set_t {
     _opaque: [u8; 0],
 }
 
+/// A call on a stack of its own, which can be left in the middle.
+pub struct stepwell_call_t {
+    _opaque: [u8; 0],
+}
+
 /// Has guests that compute in a debugged store stop, from other threads. It may outlive the store; then it does
 /// nothing.
 pub struct stepwell_pauser_t {

@@ -4,7 +4,7 @@ use super::cell::StoreCell;
 use super::info::TrapInfo;
 use super::object::Object;
 use crate::base::{Error, ErrorKind, NulText};
-use crate::runtime::{FrameInfo, Instance, Rooted, Trap};
+use crate::runtime::{FrameInfo, Instance, NotYet, Rooted, Trap};
 use std::sync::{Arc, OnceLock};
 
 /// What stands behind a trap: any error that ended a call.
@@ -12,6 +12,8 @@ pub(in crate::capi) struct TrapObject {
     pub(in crate::capi) kind: ErrorKind,
     pub(in crate::capi) message: NulText,
     pub(in crate::capi) trap: Option<Trap>,
+    /// It is none: a host function has no answer yet.
+    pub(in crate::capi) not_yet: Option<NotYet>,
     /// Message and frames, once C has asked.
     backtrace: OnceLock<NulText>,
     /// The instance of each of its frames, where that is known and of the trap's store.
@@ -46,6 +48,7 @@ impl TrapObject {
             kind: error.kind(),
             message,
             trap,
+            not_yet: error.payload::<NotYet>().copied(),
             backtrace: OnceLock::new(),
             instances,
             _rooted: rooted,
@@ -72,9 +75,10 @@ impl TrapObject {
 
     /// The error that ends a guest's call with this trap.
     pub(in crate::capi) fn to_error(&self) -> Error {
-        match &self.trap {
-            Some(trap) => trap.clone().into(),
-            None => Error::new(self.kind, self.message.text()),
+        match (&self.trap, self.not_yet) {
+            (Some(trap), _) => trap.clone().into(),
+            (None, Some(not_yet)) => not_yet.into(),
+            (None, None) => Error::new(self.kind, self.message.text()),
         }
     }
 }

@@ -7,11 +7,12 @@ use crate::isa;
 use crate::runtime::control::{announce, call};
 use crate::runtime::objects::host::HostHead;
 use crate::runtime::objects::not_yet::NotYet;
-use crate::runtime::store::calls::{Awaited, CallState, Phase, go_on, outside_of, wait_for};
+use crate::runtime::store::calls::{Awaited, CallState, Phase, StackLimits, go_on, go_to, leave, outside_of, wait_for};
 use crate::runtime::store::inner::{Exit, StoreInner};
 use crate::runtime::store::watch;
 use crate::sys::fiber::{Fiber, Switch};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::sys::floats;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{NonNull, null_mut};
 
 /// Runs a call until it is done, or until its guest waits: then for what. `slice` is how much fuel it may take this
@@ -92,6 +93,49 @@ pub(in crate::runtime) unsafe fn run(
             _ if (*state).returned => Ok(None),
             _ => Err(call::left(store)),
         }
+    }
+}
+
+/// Does something while the store, and this thread, is where a call's guest stands at a stop: it is the newest, and
+/// guests that are called meanwhile are called within it, on this stack.
+///
+/// # Errors
+/// [`ErrorKind::State`] where it stands at none, and what keeps guests from being entered.
+///
+/// # Safety
+/// As [`run`].
+pub(in crate::runtime) unsafe fn visit<R>(
+    store: NonNull<StoreInner>,
+    call: NonNull<CallState>,
+    work: impl FnOnce() -> R,
+) -> Result<R> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (at, state) = (store.as_ptr(), call.as_ptr());
+        (*at).check_poison()?;
+        if (*state).phase != Phase::Waits(Awaited::Stop) {
+            return Err(refused("the call's guest does not stand at a stop that is to be answered"));
+        }
+        call::check_entry(store)?;
+        if (*at).vm.activation.is_null() {
+            call::prepare(&mut *at)?;
+            (*at).run = (*state).run;
+        }
+        let here = StackLimits { limit: (*at).vm.stack_limit, floor: (*at).stack_floor };
+        go_to(store, call, here);
+        (*state).phase = Phase::Runs;
+        (*state).outside += 1;
+        let act = &raw mut (*state).activation;
+        (*act).host_floats = floats::enter_guest();
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            let _floats = floats::HostFloats::of(act);
+            work()
+        }));
+        floats::leave_guest((*act).host_floats);
+        (*state).outside -= 1;
+        (*state).phase = Phase::Waits(Awaited::Stop);
+        leave(store, call);
+        done.map_or_else(|payload| resume_unwind(payload), Ok)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::runtime::objects::owned::StoreId;
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::calls::{self, Awaited, CallState, Phase};
 use crate::runtime::store::inner::StoreInner;
-use crate::runtime::store::views::{AsStore, AsStoreMut, StoreRef};
+use crate::runtime::store::views::{AsStore, AsStoreMut, StoreMut, StoreRef};
 use crate::wasm::FuncType;
 use std::ptr::NonNull;
 
@@ -258,6 +258,17 @@ impl Call {
         Ok(())
     }
 
+    /// Does something while its guest stands at a stop that is to be answered: as in a callback that is told of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where it stands at none; [`ErrorKind::Argument`] as of [`Call::status`].
+    pub fn visit<R>(self, mut store: impl AsStoreMut, look: impl FnOnce(StoreMut<'_>) -> R) -> Result<R> {
+        let mut store = store.as_store_mut();
+        let (call, at) = (self.state(store.inner())?, store.ptr());
+        // SAFETY: the call is one of the store, which is lent to us; the view is one of it at that stop.
+        unsafe { suspended::visit(at, call, || look(StoreMut::from_inner(at))) }
+    }
+
     /// What stands behind it.
     fn state(self, inner: &StoreInner) -> Result<NonNull<CallState>> {
         inner.check(self.store)?;
@@ -265,6 +276,23 @@ impl Call {
             .calls
             .get((self.place, self.number))
             .ok_or_else(|| Error::new(ErrorKind::Argument, "the call was deleted"))
+    }
+}
+
+impl StoreRef<'_> {
+    /// The call whose guest can wait where it stands: it is the newest, and what asks was not called by a host function
+    /// of its.
+    pub fn current_call(self) -> Option<Call> {
+        let inner = self.inner();
+        let call = inner.call_here()?;
+        let (place, number) = inner.calls.name_of(call)?;
+        Some(Call { store: inner.id, place, number })
+    }
+
+    /// Whether the outermost call that had this number, [`Store::run`](crate::runtime::Store::run), is one whose guest
+    /// waits.
+    pub fn is_run_waiting(self, run: u64) -> bool {
+        self.inner().waiting_calls().any(|call| call.run == run)
     }
 }
 

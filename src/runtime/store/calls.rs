@@ -57,6 +57,13 @@ impl Calls {
         (unsafe { call.as_ref() }.number == number).then_some(call)
     }
 
+    /// What one of them is found by.
+    pub(in crate::runtime) fn name_of(&self, call: NonNull<CallState>) -> Option<(usize, u64)> {
+        let place = self.list.iter().position(|other| other.as_ref().is_some_and(|other| other.ptr() == call))?;
+        // SAFETY: it is owned by this.
+        Some((place, unsafe { call.as_ref() }.number))
+    }
+
     /// Takes out what is there.
     pub(in crate::runtime) fn remove(&mut self, place: usize) -> Option<Owned<CallState>> {
         let call = self.list.get_mut(place)?.take()?;
@@ -140,7 +147,7 @@ pub(in crate::runtime) struct CallState {
     /// What was before, while that is so.
     outer: Outer,
     /// How often what runs has left its stack for that of whoever runs the call, and has not come back.
-    outside: u32,
+    pub(in crate::runtime) outside: u32,
     /// The events that its guest waits in, while it does not run: the newest.
     events: *mut EventRecord,
     /// References to what guests have made that were given to who is told of those events.

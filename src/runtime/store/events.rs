@@ -32,7 +32,7 @@ use crate::runtime::compiled::module::{ModuleId, StackRatio};
 use crate::runtime::objects::handles::{ExnRef, Func, Instance, Memory};
 use crate::runtime::objects::owned::{EventId, Owned};
 use crate::runtime::objects::values::Val;
-use crate::runtime::store::calls::outside;
+use crate::runtime::store::calls::{Awaited, outside, wait_for};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::slots::{instance_in, read_slot};
 use crate::runtime::store::views::{AsStore, AsStoreMut, StoreMut, StoreRef};
@@ -205,6 +205,20 @@ impl<T> Told<'_, T> {
         };
         // SAFETY: the store is lent to us, and nobody looks into it.
         unsafe { outside(at, call) }
+    }
+}
+
+impl<T> Told<'_, T> {
+    /// Leaves the guest where it stands, until its call is gone on with: see
+    /// [`CallStatus::Stopped`](crate::runtime::CallStatus::Stopped). What listens may be on another thread then.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where the guest cannot wait: [`StoreRef::current_call`](StoreRef::current_call) is none;
+    /// [`ErrorKind::Cancelled`] where its call was given up: it is to be left.
+    pub fn wait(&mut self) -> Result<()> {
+        // SAFETY: the store is lent to us, and nobody looks into it; events of guests note where those were left.
+        // Listeners are `Send`.
+        unsafe { wait_for(self.store.ptr(), Awaited::Stop) }
     }
 }
 
@@ -518,7 +532,7 @@ pub struct TrapInfo {
 }
 
 /// An exception, before the frames are left that do not catch it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ExceptionInfo {
     /// It is there for as long as the event is told, and then only if somebody has asked for it.
     pub(in crate::runtime) exception: ExnRef,

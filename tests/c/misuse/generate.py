@@ -16,7 +16,7 @@ from pathlib import Path
 OBJECTS = ["config", "engine", "store", "valtype", "functype", "globaltype", "tabletype", "memorytype", "tagtype", "externtype",
            "importtype", "exporttype", "ref", "frame", "trap", "foreign", "module", "shared_module", "func", "global", "table",
            "memory", "extern", "instance"]
-OTHERS = ["error", "tag", "exception", "linker", "instance_pre", "typed_func", "sharedmemory", "interrupt", "wasi_config", "wasi_buffer", "debugger", "breakpoint_set", "pauser", "attacher", "stop_queue", "stop", "frame", "variable",
+OTHERS = ["error", "tag", "exception", "linker", "instance_pre", "typed_func", "call", "sharedmemory", "interrupt", "wasi_config", "wasi_buffer", "debugger", "breakpoint_set", "pauser", "attacher", "stop_queue", "stop", "frame", "variable",
           "stack", "caller"]
 # The families of handles that are one type of object, so that a wrong kind is noticed: what stands for the wrong kind of each.
 KINDS = {"trap": "func", "foreign": "func", "module": "func", "func": "module", "global": "func", "table": "func", "memory": "func",
@@ -50,6 +50,8 @@ NULLABLE = [
     r"stepwell_thread_stack_set stack",      # the thread's own
     r"stepwell_(shared)?memory_grow before_out",
     r"stepwell_typed_func_call values",      # of a function without any
+    r"stepwell_call_new args",
+    r"stepwell_call_(answer|results) results",
     r"stepwell_breakpoint_(condition_set text|instance_set instance)", # none, all
     r"stepwell_(stop|frame)_return_early values",
     r"stepwell_frame_evaluate type_out",

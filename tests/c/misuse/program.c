@@ -39,6 +39,7 @@ struct objects {
   stepwell_linker_t *linker;
   stepwell_instance_pre_t *instance_pre;
   stepwell_typed_func_t *typed_func;
+  stepwell_call_t *call;
   stepwell_sharedmemory_t *sharedmemory;
   stepwell_interrupt_t *interrupt;
   stepwell_breakpoint_set_t *breakpoint_set;
@@ -229,6 +230,7 @@ static void make(wasm_engine_t *engine) {
   OK(stepwell_linker_define(o.linker, "", "f", o.callee));
   OK(stepwell_linker_instantiate_pre(o.linker, o.module, &o.instance_pre));
   OK(stepwell_typed_func_new(o.func, o.functype, &o.typed_func));
+  OK(stepwell_call_new(o.func, NULL, &o.call));
   {
     wasm_memorytype_t *type = stepwell_memorytype_new(1, true, 2, false, true, 16);
     o.sharedmemory = stepwell_sharedmemory_new(o.engine, type);
@@ -288,6 +290,7 @@ static void unmake(void) {
   stepwell_linker_delete(o.linker);
   stepwell_instance_pre_delete(o.instance_pre);
   stepwell_typed_func_delete(o.typed_func);
+  stepwell_call_delete(o.call);
   stepwell_sharedmemory_delete(o.sharedmemory);
   stepwell_interrupt_delete(o.interrupt);
   stepwell_breakpoint_set_delete(o.breakpoint_set);
