@@ -52,6 +52,14 @@ class Sources(unittest.TestCase):
         for path in SOURCES:
             ast.parse(path.read_text(), str(path), feature_version=(3, 9))
 
+    def test_no_name_hides_another(self):
+        """A second class of tests of one name would keep the first from being run."""
+        for path in sorted(Path(__file__).parent.glob("*.py")):
+            tree = ast.parse(path.read_text())
+            for scope in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]:
+                names = [node.name for node in scope.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+                self.assertEqual([name for name in set(names) if names.count(name) > 1], [], path.name)
+
     def test_annotated(self):
         for path in SOURCES:
             if path.parent.name != "stepwell" or path.name == "_bindings.py":
