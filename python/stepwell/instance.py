@@ -1,9 +1,10 @@
 """Instances: modules that run in a store."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+import itertools
 from ctypes import POINTER, byref
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Type, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Type, TypeVar, Union
 
 from . import _bindings as c
 from . import _calls
@@ -13,9 +14,11 @@ from .engine import Engine
 from .errors import Error, Exit, check, escaped, not_null
 from .module import Module, c_string, exports_of
 from .store import Store
+from .typed import typed
 from .types import FuncType, ImportType
 from .values import Extern, Func, Global, Memory, Table, extern_from
 
+A = TypeVar("A")
 X = TypeVar("X", bound=Extern)
 Importable = Union[Extern, Callable[..., Any]]
 Imports = Union[None, Sequence[Any], "Mapping[Any, Any]"]
@@ -44,28 +47,64 @@ def _find(imports: Imports, item: ImportType) -> Any:
 
 
 class Exports(Mapping[str, Any]):
-    """The exports of an instance by name: `exports["run"]`, or `exports.run`."""
+    """The exports of an instance by name: `exports["run"]`, or `exports.run`.
+
+    By index any name is found. By attribute a mapping's own are found first: an export that is called `items` or `keys` is `exports["items"]`.
+    Nor is a guest's export an attribute by a name that Python (`__len__`) and notebooks (`_repr_html_`) ask objects for.
+    """
 
     def __init__(self, items: Dict[str, Extern]) -> None:
-        self._items = items
+        self.__items = items
 
     def __getitem__(self, name: str) -> Any:
-        return self._items[name]
+        try:
+            return self.__items[name]
+        except KeyError:
+            raise KeyError(f"there is no export {escaped(name)!r}{_nearest(name, self.__items)}") from None
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self.__dict__["_items"][name]
-        except KeyError:
-            raise AttributeError(f"there is no export {name!r}") from None
+        items = self.__dict__.get("_Exports__items", {})
+        if name not in items or _is_asked_for(name):
+            raise AttributeError(f"there is no export {escaped(name)!r}{_nearest(name, items)}")
+        return items[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
+        return iter(self.__items)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.__items)
 
     def __dir__(self) -> List[str]:
-        return [*super().__dir__(), *self._items]
+        own = list(super().__dir__())
+        return own + [name for name in self.__items if name.isidentifier() and name not in own and not _is_asked_for(name)]
+
+    def _ipython_key_completions_(self) -> List[str]:
+        """What notebooks complete `exports["` by."""
+        return list(self.__items)
+
+    def __repr__(self) -> str:
+        shown = [f"{escaped(name)!r}: {item!r}" for name, item in itertools.islice(self.__items.items(), _SHOWN)]
+        return f"Exports({{{', '.join(shown + ['...'] * (len(self.__items) > _SHOWN))}}})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What notebooks and IPython show of it: an export a line."""
+        with printer.group(4, "Exports(", ")"):
+            for name, item in self.__items.items():
+                printer.break_()
+                printer.text(f"{escaped(name)}: {item!r}")
+
+
+_SHOWN = 20
+
+
+def _is_asked_for(name: str) -> bool:
+    """Whether Python or a notebook asks any object for it, and would call what it finds."""
+    return name.startswith("__") and name.endswith("__") or name.startswith("_ipython_") or name.startswith("_repr_") and name.endswith("_")
+
+
+def _nearest(name: Any, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, names, 1) if isinstance(name, str) else []
+    return f"; did you mean {escaped(near[0])!r}?" if near else ""
 
 
 class Instance(StoreObject):
@@ -73,6 +112,7 @@ class Instance(StoreObject):
 
     _delete = c.wasm_instance_delete
     _exports: Optional[Exports] = None
+    _hash: Optional[int] = None  # kept for when it is closed
 
     def __init__(self, store: Store, module: Module, imports: Imports = None, *, defaults: bool = False) -> None:
         """Instantiates `module`, and runs its start function.
@@ -128,10 +168,34 @@ class Instance(StoreObject):
         self._module = module
         return self
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both are handles of one instance."""
+        if not isinstance(other, Instance):
+            return NotImplemented
+        return self is other or not self.closed and not other.closed and bool(c.wasm_instance_same(self._ptr, other._ptr))
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            with self._store._lock:
+                self._hash = hash(c.stepwell_ref_hash(c.wasm_instance_as_ref(self._handle)))
+        return self._hash
+
+    def _about(self) -> str:
+        of = f"of {self._module._shown_name()}: " if self._module is not None and not self._module.closed else ""
+        names = [escaped(name) for name in self._export_names()] if self._module is None or not self._module.closed else list(self.exports)
+        return f"{of}exports {', '.join(names[:_SHOWN] + ['...'] * (len(names) > _SHOWN)) or 'nothing'}"
+
     @property
     def module(self) -> Optional[Module]:
         """Its module; None for one that Python did not make."""
         return self._module
+
+    def typed(self, api: Callable[..., A], *, names: Mapping[str, str] = {}) -> A:
+        """Its exports as the attributes that a class asks for, mostly a `typing.Protocol`: a method stands for a function, whose annotations are
+        its type, and an annotated attribute for a `Memory`, `Global`, `Table`, `Tag` or `Func`. `names` says what an attribute is exported as,
+        where that is another name. What the instance has otherwise is an `Error` (`ErrorCode.LINK`), which says what was expected and found.
+        """
+        return typed(api, self.exports, names)  # type: ignore[return-value]
 
     @property
     def exports(self) -> Exports:

@@ -161,6 +161,9 @@ class InstancePre(Managed):
         """Its module."""
         return self._module
 
+    def _about(self) -> str:
+        return f"of {self._module!r}"
+
     def instantiate(self, store: Store) -> Instance:
         """Makes an instance, and runs its start function."""
         out = POINTER(c.wasm_instance_t)()

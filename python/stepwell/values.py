@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import reprlib
 import struct
 from ctypes import POINTER, byref, c_int32, c_uint32, c_uint64, c_void_p, cast
 from operator import index as integer
@@ -230,8 +231,8 @@ class Func(Extern):
             return from_c(store, room[0], owned=True)
         return tuple(from_c(store, val, owned=True) for val in room)
 
-    def __repr__(self) -> str:
-        return "<Func, closed>" if self.closed else f"<Func {' '.join(self.type.params)} -> {' '.join(self.type.results)}>"
+    def _about(self) -> str:
+        return self.type._shown()
 
 
 class Caller(Unique):
@@ -246,6 +247,9 @@ class Caller(Unique):
         if self._ptr is None:
             raise ValueError("the call is over: the host function has returned")
         return self._ptr
+
+    def __repr__(self) -> str:
+        return "<Caller, which has its answer>" if self._ptr is None else "<Caller>"
 
     @property
     def store(self) -> Store:
@@ -306,6 +310,10 @@ class Global(Extern):
         with self._store._lock:
             c.wasm_global_set(self._handle, byref(val))
 
+    def _about(self) -> str:
+        type = self.type
+        return f"{type.value}{', mutable' if type.mutable else ''}: {_short(self.value)}"
+
 
 class SharedMemory(Managed):
     """A memory that stores of one engine, on several threads, have at once: `Memory.from_shared` gives it to one. Any thread may use
@@ -329,6 +337,9 @@ class SharedMemory(Managed):
 
     def __len__(self) -> int:
         return int(c.stepwell_sharedmemory_data_size(self._handle))
+
+    def _about(self) -> str:
+        return f"of {self.pages} pages, {len(self)} bytes"
 
     def grow(self, pages: int) -> int:
         """Makes it larger, for all that have it, and returns its former size in pages."""
@@ -409,6 +420,9 @@ class Memory(Extern):
     def __len__(self) -> int:
         with self._store._lock:
             return int(c.wasm_memory_data_size(self._handle))
+
+    def _about(self) -> str:
+        return f"of {self.pages} pages, {len(self)} bytes"
 
     def grow(self, pages: int) -> int:
         """Makes it larger, and returns its former size in pages."""
@@ -569,6 +583,9 @@ class Table(Extern):
         with self._store._lock:
             return int(c.wasm_table_size(self._handle))
 
+    def _about(self) -> str:
+        return f"of {len(self)} {self.type.element}"
+
     def _index(self, key: int) -> int:
         key = integer(key)
         size = len(self)
@@ -618,6 +635,9 @@ class Tag(Extern):
         """Its type, a `TagType`."""
         with self._store._lock:
             return taken(tagtype_from, c.stepwell_tag_type(self._handle), c.wasm_tagtype_delete)
+
+    def _about(self) -> str:
+        return " ".join(self.type.params)
 
 
 class _Reference(StoreObject):
@@ -694,8 +714,8 @@ class ExnRef(_Reference):
         finally:
             c.wasm_trap_delete(trap)
 
-    def __repr__(self) -> str:
-        return "<ExnRef, closed>" if self.closed else f"<ExnRef {self.values}>"
+    def _about(self) -> str:
+        return f"{self.values}"
 
 
 class AnyRef(_Reference):
@@ -737,8 +757,8 @@ class AnyRef(_Reference):
     def _shown(self) -> str:
         return f"{self.type}"
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}{', closed' if self.closed else ' ' + self._shown()}>"
+    def _about(self) -> str:
+        return self._shown()
 
 
 class I31Ref(AnyRef):
@@ -1012,10 +1032,18 @@ class ExternRef(_Reference):
     def value(self, value: Any) -> None:
         self._box.value = value
 
+    def _about(self) -> str:
+        return _short(self.value)
+
     def to_any(self) -> AnyRef:
         """The same as one of the family of `anyref`, as `any.convert_extern` makes it."""
         with self._store._lock:
             return AnyRef._of(self._store, not_null(c.stepwell_ref_to_any(self._handle), "stepwell_ref_to_any"))
+
+
+def _short(value: Any) -> str:
+    """The `repr` of something of the host's or a guest's, as far as a line has room."""
+    return value.hex() if isinstance(value, bytes) else reprlib.repr(value)
 
 
 def extern_from(store: Store, ptr: Any) -> Extern:
