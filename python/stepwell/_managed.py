@@ -115,6 +115,11 @@ class StoreObject(Managed):
             ptr, self._ptr = self._ptr, None
             self._store._give_back(self._delete, ptr)
 
+    def _same_as(self, other: StoreObject, same: Any) -> bool:
+        """Whether both are handles of one thing of one store. What is closed is the same as nothing."""
+        with self._store._lock:
+            return self._ptr is not None and other._ptr is not None and bool(same(self._ptr, other._ptr))
+
     @property
     def store(self) -> Store:
         """The store it is in."""

@@ -140,25 +140,26 @@ class Instance(StoreObject):
             given.append(value)
         if missing and not defaults:
             raise Error(f"missing imports: {', '.join(missing)}", ErrorCode.LINK)
-        handle = store._module(module)
         out = POINTER(c.wasm_instance_t)()
-        if missing:
-            with DefaultsLinker(store.engine) as linker:
-                named = set()
-                for item, value in zip(module.imports, given):
-                    if value is not None and (item.module, item.name) not in named:
-                        named.add((item.module, item.name))
-                        check(c.stepwell_linker_define(
-                            linker._handle, c_string(item.module), c_string(item.name), value._as_extern(value._handle)))
-                with store._lock:
+        # Handles stay as they are from where they are read: what another thread closes meanwhile is given back later.
+        with store._lock:
+            handle = store._module(module)
+            if missing:
+                with DefaultsLinker(store.engine) as linker:
+                    named = set()
+                    for item, value in zip(module.imports, given):
+                        if value is not None and (item.module, item.name) not in named:
+                            named.add((item.module, item.name))
+                            check(c.stepwell_linker_define(
+                                linker._handle, c_string(item.module), c_string(item.name), value._as_extern(value._handle)))
                     check(c.stepwell_linker_fill_missing_with_defaults(linker._handle, store._handle, handle))
-                _calls.enter(
-                    store, c.stepwell_linker_instantiate, linker._handle, store._handle, handle, byref(out))
-        else:
-            externs = (POINTER(c.wasm_extern_t) * len(given))(*(value._as_extern(value._handle) for value in given))
-            vec = c.wasm_extern_vec_t(len(given), externs)
-            _calls.enter(store, c.stepwell_instance_new, store._handle, handle, byref(vec), byref(out))
-        self._own_in(store, out)
+                    _calls.enter(
+                        store, c.stepwell_linker_instantiate, linker._handle, store._handle, handle, byref(out))
+            else:
+                externs = (POINTER(c.wasm_extern_t) * len(given))(*(value._as_extern(value._handle) for value in given))
+                vec = c.wasm_extern_vec_t(len(given), externs)
+                _calls.enter(store, c.stepwell_instance_new, store._handle, handle, byref(vec), byref(out))
+            self._own_in(store, out)
         self._module: Optional[Module] = module
 
     @classmethod
@@ -172,7 +173,7 @@ class Instance(StoreObject):
         """Whether both are handles of one instance."""
         if not isinstance(other, Instance):
             return NotImplemented
-        return self is other or not self.closed and not other.closed and bool(c.wasm_instance_same(self._ptr, other._ptr))
+        return self is other or self._store is other._store and self._same_as(other, c.wasm_instance_same)
 
     def __hash__(self) -> int:
         if self._hash is None:
@@ -201,14 +202,15 @@ class Instance(StoreObject):
     def exports(self) -> Exports:
         """Its exports by name."""
         if self._exports is None:
-            vec = c.wasm_extern_vec_t()
             with self._store._lock:
-                c.wasm_instance_exports(self._handle, byref(vec))
-            try:
-                copies = [extern_from(self._store, c.wasm_extern_copy(vec.data[i])) for i in range(vec.size)]
-            finally:
-                c.wasm_extern_vec_delete(byref(vec))
-            self._exports = Exports(dict(zip(self._export_names(), copies)))
+                if self._exports is None:  # else another thread has looked meanwhile
+                    vec = c.wasm_extern_vec_t()
+                    c.wasm_instance_exports(self._handle, byref(vec))
+                    try:
+                        copies = [extern_from(self._store, c.wasm_extern_copy(vec.data[i])) for i in range(vec.size)]
+                    finally:
+                        c.wasm_extern_vec_delete(byref(vec))
+                    self._exports = Exports(dict(zip(self._export_names(), copies)))
         return self._exports
 
     def _export_names(self) -> List[str]:
@@ -236,9 +238,9 @@ class Instance(StoreObject):
     def _by_index(self, getter: Any, kind: Type[X], index: int) -> X:
         with self._store._lock:
             ptr = getter(self._handle, index)
-        if not ptr:
-            raise IndexError(f"the instance has no {kind.__name__.lower()} {index}")
-        return kind._of(self._store, ptr)
+            if not ptr:
+                raise IndexError(f"the instance has no {kind.__name__.lower()} {index}")
+            return kind._of(self._store, ptr)
 
     def func(self, index: int) -> Func:
         """A function by its index in the module, imports counted, exported or not."""

@@ -236,7 +236,7 @@ class Store(Managed):
             host.keepers.append(weakref.ref(self))
 
     def _module(self, module: Module) -> Any:
-        """The handle of a module in this store."""
+        """The handle of a module in this store. Only with the lock."""
         known = self._modules.get(id(module))
         if known is None:
             known = self._modules[id(module)] = (module, ModuleHandle(self._handle, module))

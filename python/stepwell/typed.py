@@ -78,7 +78,9 @@ def _wanted(api: type) -> Dict[str, Any]:
             raise TypeError(f"the annotations of {base.__name__} cannot be told: {error}") from error
         wanted.update((name, hints[name]) for name in base.__dict__.get("__annotations__", hints) if name in hints)
         for name, member in vars(base).items():
-            if inspect.isfunction(member) and not (name.startswith("__") and name.endswith("__")):
+            if name.startswith("__") and name.endswith("__"):
+                continue
+            if inspect.isfunction(member):
                 wanted[name] = member
             elif isinstance(member, (property, staticmethod, classmethod)):
                 raise TypeError(f"{base.__name__}.{name} is a {type(member).__name__}: functions are methods, all else annotated attributes")
