@@ -33,6 +33,11 @@ class Guide(unittest.TestCase):
         for text in shown:
             self.assertIn(text, done.stdout)
 
+    def test_the_readme_runs(self):
+        block, = re.findall(r"^```python\n(.*?)^```$", (ROOT / "python" / "README.md").read_text(), re.M | re.S)
+        done = python(block)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "55\n", ""))
+
     def test_it_names_everything(self):
         for name in stepwell.__all__:
             if name not in ("Breakpoint", "DebugTier", "Exports", "Extern", "ExportType", "GlobalType", "ImportType", "Locals",
