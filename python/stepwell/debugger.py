@@ -994,6 +994,9 @@ class BreakpointSet(Managed):
     def __len__(self) -> int:
         return int(c.stepwell_breakpoint_set_count(self._handle))
 
+    def _about(self) -> str:
+        return f"of {len(self)} breakpoints"
+
     def add(self, module: Module, offset: int) -> None:
         """Adds one at an instruction of a module, as `Debugger.break_at` sets one."""
         if offset < 0:

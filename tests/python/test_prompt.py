@@ -92,6 +92,9 @@ class Reprs(Case):
                 (Table(store, ("funcref", 3, None)), "<Table of 3 funcref>"), (Global(store, ("i64", True), 5), "<Global i64, mutable: 5>"),
                 (Global(store, "v128", bytes(range(16))), "<Global v128: 000102030405060708090a0b0c0d0e0f>"),
                 (Tag(store, ["i32", "f64"]), "<Tag i32 f64>"), (ExternRef(store, {"a": 1}), "<ExternRef {'a': 1}>"),
+                (stepwell.Wasi(), "<Wasi with nothing>"), (stepwell.BreakpointSet(), "<BreakpointSet of 0 breakpoints>"),
+                (stepwell.Wasi(["a"], {"KEY": "secret"}, dirs={".": "/tmp"}, stdin=b"x", stderr="inherit"),
+                 "<Wasi args=['a'], env of 'KEY', dirs={'.': '/tmp'}, stdin, stderr='inherit'>"),
                 (Linker(self.engine), "<Linker>"), (StopQueue(), "<StopQueue: 0 wait, 0 are looked at>")):
             self.assertEqual(repr(item), said)
         self.assertRegex(repr(store), r"^<Store of \d+ objects>$")
