@@ -11,6 +11,7 @@ from . import _bindings as c
 from . import _calls
 from ._bindings import Action, ErrorCode, Events, ExceptionStops, Scope, StopReason, TrapCode, VariableKind, WatchKind
 from ._managed import Managed, StoreObject, Unique
+from ._notebook import ROOM, line_of, table, tree
 from .errors import (
     Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, sources_until, take_bytes,
     text_from,
@@ -978,7 +979,7 @@ class Stop(Unique):
         """What notebooks show of it: why, and a table of the frames."""
         if self._ptr is None:
             return html.escape(repr(self))
-        return f"<div>stopped by {html.escape(self._why())}</div>" + _table(
+        return f"<div>stopped by {html.escape(self._why())}</div>" + table(
             ("", "function", "source", "offset", "locals", "operands"), [frame._cells() for frame in self.frames])
 
 
@@ -1376,12 +1377,12 @@ class Variable(Managed):
         """What notebooks show of it: what is inside of it, as far as there is room, to be folded and unfolded."""
         if self._ptr is None or not self._frame._is_live():
             return html.escape(repr(self))
-        room = [_ROOM]
-        return _tree(self, 0, room)
+        room = [ROOM]
+        return tree(self, 0, room)
 
     def _ipython_key_completions_(self) -> List[str]:
         """The names of what is inside of it."""
-        return [child.name for child in self.children(0, _ROOM)] if self._frame._is_live() else []
+        return [child.name for child in self.children(0, ROOM)] if self._frame._is_live() else []
 
 
 class Frame(Unique):
@@ -1596,14 +1597,14 @@ class Frame(Unique):
         if self.is_production:
             return head + "<div>in production code</div>"
         try:
-            variables = [variable for scope in (Scope.PARAMETERS, Scope.LOCALS) for variable in self.scope(scope).children(0, _ROOM)]
-            rows = [[variable.name, variable.type_name, _text(variable)] for variable in variables]
+            variables = [variable for scope in (Scope.PARAMETERS, Scope.LOCALS) for variable in self.scope(scope).children(0, ROOM)]
+            rows = [[variable.name, variable.type_name, line_of(variable)] for variable in variables]
         except Error:
             rows = []
         if rows:
-            return head + _table(("name", "type", "value"), rows)
+            return head + table(("name", "type", "value"), rows)
         named = {index: name_to_show(name) for name, index in self.locals.names.items()}
-        return head + _table(("local", "name", "value"), [
+        return head + table(("local", "name", "value"), [
             [str(index), named.get(index, ""), repr(value)] for index, value in self.locals.items() if isinstance(index, int)])
 
     def _forget(self) -> None:
@@ -1621,45 +1622,6 @@ class Frame(Unique):
         named: Dict[Any, str] = {index: name_to_show(name) for name, index in self.locals.names.items()}
         shown = ", ".join(f"{named.get(index, index)}={value!r}" for index, value in self.locals.items())
         return f"#{self.index} {name} at {self.offset:#x}{host}  locals: {shown or 'none'}  operands: {self.operands}"
-
-
-_ROOM = 100  # of what is inside of a variable, in a notebook
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of HTML. What a guest says is text in it, and nothing else."""
-    def cells(kind: str, row: Sequence[str]) -> str:
-        return "".join(f"<{kind} style='text-align: left'>{html.escape(escaped(cell))}</{kind}>" for cell in row)
-
-    lines = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{cells('th', head)}</tr></thead><tbody>{lines}</tbody></table>"
-
-
-def _text(variable: Variable) -> str:
-    """Its value, or why that cannot be told."""
-    try:
-        return variable.text
-    except Error as error:
-        return f"({error.message})"
-
-
-def _tree(variable: Variable, depth: int, room: List[int]) -> str:
-    """A variable in HTML, with what is inside of it as long as there is room."""
-    count = variable.child_count
-    is_scope = variable.kind == VariableKind.SCOPE
-    line = escaped(variable.name) if is_scope else f"{escaped(variable.name)}: {escaped(variable.type_name)} = {escaped(_text(variable))}"
-    if not count or depth > 4 or room[0] <= 0:
-        return f"<div>{html.escape(line)}</div>"
-    inside = []
-    for child in variable.children(0, min(count, room[0])):
-        room[0] -= 1
-        inside.append(_tree(child, depth + 1, room))
-        if room[0] <= 0:
-            break
-    if len(inside) < count:
-        inside.append(f"<div>... of {count}</div>")
-    return (f"<details{' open' if depth == 0 else ''}><summary>{html.escape(line)}</summary>"
-            f"<div style='margin-left: 1.5em'>{''.join(inside)}</div></details>")
 
 
 def _call_stopped(env: int, ptr: Any, outcome: Any) -> None:

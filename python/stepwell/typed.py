@@ -1,4 +1,4 @@
-"""Exports by the annotations of a class: what is looked at once, and found as it is expected, needs no look at each use."""
+"""Exports by the annotations of a class: what was looked at once, and found as expected, needs no look at each use."""
 from __future__ import annotations
 
 import difflib
@@ -163,7 +163,7 @@ def _is_reference(name: str) -> bool:
 
 
 def _takes(wanted: Tuple[str, ...], found: str) -> bool:
-    """Whether what is annotated so can be given for a parameter: of a reference's class there may be values that fit."""
+    """Whether what is annotated so can be given for a parameter: of a reference's class, values that fit are enough."""
     if not wanted or found in wanted:
         return True
     return any(_is_reference(one) and _is_reference(found) and family_of(one) == family_of(found)

@@ -12,15 +12,16 @@ _HERE = Path(__file__).resolve().parent
 
 
 def guest() -> bytes:
-    """A module in C, with debug information: a warehouse that takes orders. It exports `fib(n)`, `divide(a, b)`, `run(orders)`,
-    `price(formula, quantity)` of a text at an address, `formula_address(number)` and `memory`, and imports `env.report(order, cost)`, which can be left to `defaults=True`."""
+    """A module in C, with debug information: a warehouse that takes orders. It exports `fib(n)`, `divide(a, b)`,
+    `run(orders)`, `price(formula, quantity)` of a text at an address, `formula_address(number)` and `memory`, and imports
+    `env.report(order, cost)`, which can be left to `defaults=True`."""
     return (_HERE / "warehouse.wasm").read_bytes()
 
 
 def program() -> bytes:
-    """A WASI program in C, with debug information. Its first argument says what it does: `args` prints its arguments, `env` its environment,
-    `echo` copies its input, `cat PATH` prints a file, `write PATH TEXT` makes one, `exit STATUS` ends it, `trap` divides by zero, `spin` runs
-    for ever, `fib N` prints a number. Without one it greets."""
+    """A WASI program in C, with debug information. Its first argument says what it does: `args` prints its arguments,
+    `env` its environment, `echo` copies its input, `cat PATH` prints a file, `write PATH TEXT` makes one, `exit STATUS` ends
+    it, `trap` divides by zero, `spin` runs for ever, `fib N` prints a number. Without one it greets."""
     return (_HERE / "program.wasm").read_bytes()
 
 
