@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import unittest
+import warnings
 from collections import deque
 
 import guests
@@ -234,7 +235,9 @@ class Forks(unittest.TestCase):
 
     def child(self, work):
         """Does it in a fork: whether it came to its end."""
-        child = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # that there are threads
+            child = os.fork()
         if child == 0:
             try:
                 work()
