@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import atexit
 import itertools
+import os
 import sys
 import threading
 import weakref
 from collections import deque
 from ctypes import POINTER, ArgumentError, byref
-from typing import TYPE_CHECKING, Any, Callable, Deque, List, NoReturn, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, NoReturn, Optional, Tuple
 
 from . import _bindings as c
 from . import _signals
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from .types import FuncType
 
 LOST = "was left before it came to its end"  # what the library says of such a callback
+# Without Python's global lock, two threads could be given one number by the counter alone. A signal's handler may come in between.
 _numbers = itertools.count(1)
+_numbering = threading.RLock()
 # Of what C will never call again. Who kept it is told later: here, where no C function is under way.
 _finished: Deque[int] = deque()
 _owners: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
@@ -48,15 +51,28 @@ class _Thread(threading.local):
 _thread = _Thread()
 
 
+def _after_fork() -> None:
+    """Who had the lock is not in the child."""
+    global _numbering
+    _numbering = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 def register(owner: Any) -> int:
     """A number for `owner`, which somebody else has to keep."""
-    while _finished:
-        gone = _finished.popleft()
+    while True:
+        try:
+            gone = _finished.popleft()
+        except IndexError:  # another thread may have taken the last one
+            break
         keeper = _owners.pop(gone, None)
         if keeper is not None:
             keeper._finished(gone)
-    number = next(_numbers)
-    _owners[number] = owner
+    with _numbering:
+        number = next(_numbers)
+        _owners[number] = owner
     return number
 
 
@@ -288,19 +304,19 @@ def callback(kind: Any, function: Callable[..., None]) -> Any:
     return kind(function)
 
 
-# The same for one call only, with where exceptions go.
-_passing: List[Tuple[Any, List[BaseException]]] = []
+# By id: the same for one call only, with where exceptions go. Threads come and go here: nothing takes more than one step.
+_passing: Dict[int, Tuple[Any, List[BaseException]]] = {}
 
 
 def with_lost(lost: List[BaseException], function: Any, call: Callable[[], Any]) -> Any:
     """What `call` returns, which has C call `function`: what leaves that is added to `lost`."""
     entry = function, lost
     try:
-        _passing.append(entry)
+        _passing[id(entry)] = entry
         _watch_unraisable()
         return call()
     finally:
-        _passing[:] = [other for other in _passing if other is not entry]
+        _passing.pop(id(entry), None)
 
 
 def with_progress(progress: Optional[Callable[[int, int], Any]], call: Callable[[Any], Any]) -> None:
@@ -341,7 +357,7 @@ def _unraisable(unraisable: Any) -> None:
     if exception is None:
         exception = unraisable.exc_type()
     _thread.lost = exception  # first: a signal's exception may come at any line here, and end this
-    for function, lost in _passing:
+    for function, lost in list(_passing.values()):
         if _left(unraisable, function):
             lost.append(exception)
             _thread.lost = None

@@ -20,7 +20,7 @@ class Unique:
 
 
 class Managed(Unique):
-    """Owns one C handle. A subclass says how it is deleted, by `_delete`."""
+    """Owns one C handle. A subclass says how it is deleted, by `_delete`, and what its `repr` tells, by `_about`."""
 
     _delete: Any = None
     _ptr: Optional[Any] = None
@@ -46,6 +46,20 @@ class Managed(Unique):
         if ptr is not None:
             self._delete(ptr)
 
+    def _about(self) -> str:
+        """What `repr` tells of it while it is open."""
+        return ""
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        if self._ptr is None:
+            return f"<{name}, closed>"
+        try:
+            about = self._about()
+        except Exception as error:  # such as what it is of being closed: a repr is no place to fail
+            about = f", {error}"
+        return f"<{name}{about if about.startswith(',') or not about else ' ' + about}>"
+
     def __enter__(self: T) -> T:
         self._handle
         return self
@@ -69,6 +83,27 @@ class StoreObject(Managed):
         self._own(ptr)
         store._children[id(self)] = self
 
+    @property
+    def _handle(self) -> Any:
+        """The handle; an error once it is closed."""
+        if self._ptr is None:
+            store = getattr(self, "_store", None)
+            why = ": its Store was closed" if store is not None and store.closed else ""
+            raise ValueError(f"this {type(self).__name__} is closed{why}")
+        return self._ptr
+
+    def __repr__(self) -> str:
+        # Whoever looks at it at a prompt does not wait for a guest that computes on another thread.
+        lock = self._store._lock if self._ptr is not None else None
+        if lock is None:
+            return super().__repr__()
+        if not lock.acquire(blocking=False):
+            return f"<{type(self).__name__}, in a store that another thread uses>"
+        try:
+            return super().__repr__()
+        finally:
+            lock.release()
+
     def close(self) -> None:
         """Gives it back now, instead of when Python finds it unused. Closing twice is allowed."""
         ptr, self._ptr = self._ptr, None
@@ -79,6 +114,11 @@ class StoreObject(Managed):
         if self._ptr is not None and not _ending:
             ptr, self._ptr = self._ptr, None
             self._store._give_back(self._delete, ptr)
+
+    def _same_as(self, other: StoreObject, same: Any) -> bool:
+        """Whether both are handles of one thing of one store. What is closed is the same as nothing."""
+        with self._store._lock:
+            return self._ptr is not None and other._ptr is not None and bool(same(self._ptr, other._ptr))
 
     @property
     def store(self) -> Store:

@@ -1,6 +1,7 @@
 """Debugging one store: breakpoints, stops, frames."""
 from __future__ import annotations
 
+import html
 import threading
 from ctypes import POINTER, byref, c_size_t, c_uint32, c_uint64
 from functools import cached_property
@@ -10,6 +11,7 @@ from . import _bindings as c
 from . import _calls
 from ._bindings import Action, ErrorCode, Events, ExceptionStops, Scope, StopReason, TrapCode, VariableKind, WatchKind
 from ._managed import Managed, StoreObject, Unique
+from ._notebook import ROOM, line_of, table, tree
 from .errors import (
     Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, sources_until, take_bytes,
     text_from,
@@ -241,6 +243,20 @@ class Breakpoint:
         """Removes it."""
         self._debugger.remove(self)
 
+    @property
+    def removed(self) -> bool:
+        """Whether it is gone: it was removed, has stopped once as a `one_shot`, or its debugger is closed."""
+        debugger = self._debugger
+        return debugger._ptr is None or self.id not in debugger._breakpoints or self not in debugger.breakpoints
+
+    def __enter__(self) -> Breakpoint:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Removes it, if it is still there."""
+        if not self.removed:
+            self.remove()
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Breakpoint) and (self._debugger is other._debugger and self.id == other.id)
 
@@ -248,8 +264,15 @@ class Breakpoint:
         return hash((id(self._debugger), self.id))
 
     def __repr__(self) -> str:
-        at = ", ".join(f"{place.offset:#x}" for place in self.places)
-        return f"<Breakpoint {self.id} at {at or 'no place yet'}>"
+        def shown() -> str:
+            places = self.places
+            at = ", ".join(f"{place.offset:#x}" + (f" ({place.source[0]})" if place.source else "") for place in places[:_SHOWN])
+            notes = [f"{len(places) - _SHOWN} more"] * (len(places) > _SHOWN) + ["removed"] * self.removed
+            if not notes and not self.enabled:
+                notes = ["not enabled"]
+            return f"<Breakpoint {self.id} at {', '.join([at or 'no place yet', *notes])}>"
+
+        return _unless_in_use(self._debugger, f"<Breakpoint {self.id}>", shown)
 
 
 class Watchpoint:
@@ -296,6 +319,19 @@ class Watchpoint:
             check(c.stepwell_watchpoint_remove(self._debugger._handle, self.id))
         self._debugger._watchpoints.pop(self.id, None)
 
+    @property
+    def removed(self) -> bool:
+        """Whether it is gone: it was removed, its frame is over, or its debugger is closed."""
+        return self._debugger._ptr is None or self.kind is None
+
+    def __enter__(self) -> Watchpoint:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Removes it, if it is still there."""
+        if not self.removed:
+            self.remove()
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Watchpoint) and (self._debugger is other._debugger and self.id == other.id)
 
@@ -303,7 +339,14 @@ class Watchpoint:
         return hash((id(self._debugger), self.id, "watch"))
 
     def __repr__(self) -> str:
-        return f"<Watchpoint {self.id}>"
+        def shown() -> str:
+            if self.removed:
+                return f"<Watchpoint {self.id}, removed>"
+            kind, target = getattr(self.kind, "name", str(self.kind)), self._target
+            of = "" if target is None else f" of local {target}" if isinstance(target, int) else f" of {target!r}"
+            return f"<Watchpoint {self.id}: {kind}{of}{'' if self.enabled else ', not enabled'}>"
+
+        return _unless_in_use(self._debugger, f"<Watchpoint {self.id}>", shown)
 
 
 class WatchHit(NamedTuple):
@@ -322,6 +365,22 @@ class WatchHit(NamedTuple):
     old: bytes
     new: bytes
     is_end: bool = False
+
+
+_SHOWN = 5  # of a list in a line
+
+
+def _unless_in_use(debugger: Debugger, otherwise: str, shown: Callable[[], str]) -> str:
+    """What `shown` says, unless another thread is inside of the store: who looks at a prompt does not wait for a guest."""
+    lock = debugger._store._lock
+    if not lock.acquire(blocking=False):
+        return otherwise
+    try:
+        return shown()
+    except (Error, ValueError):
+        return otherwise
+    finally:
+        lock.release()
 
 
 class _Asked:
@@ -399,6 +458,9 @@ class Debugger(StoreObject):
             self._store._debugger = None
             self._breakpoints.clear()
             self._watchpoints.clear()
+
+    def _about(self) -> str:
+        return f"of {len(self.breakpoints)} breakpoints, {len(self.watchpoints)} watchpoints"
 
     @property
     def breakpoints(self) -> List[Breakpoint]:
@@ -886,7 +948,12 @@ class Stop(Unique):
             if frame._ptr:
                 self._frames[frame.index] = frame
 
-    def __str__(self) -> str:
+    @property
+    def over(self) -> bool:
+        """Whether the guest goes on: then it can be asked nothing more."""
+        return self._ptr is None
+
+    def _why(self) -> str:
         why = getattr(self.reason, "name", str(self.reason)).lower()
         if self.breakpoints:
             why += " " + ", ".join(str(b.id) for b in self.breakpoints)
@@ -894,7 +961,26 @@ class Stop(Unique):
             why += " " + ", ".join(str(hit.watchpoint.id) for hit in self.watch_hits)
         if self.trap_message is not None:
             why += f": {self.trap_message}"
-        return "\n".join([f"stopped by {why}", *(f"  {frame}" for frame in self.frames)])
+        return why
+
+    def __str__(self) -> str:
+        return "\n".join([f"stopped by {self._why()}", *(f"  {frame}" for frame in self.frames)])
+
+    def __repr__(self) -> str:
+        if self._ptr is None:
+            return "<Stop, over: the guest goes on>"
+        return f"<Stop by {self._why()} in {self.frame()._where()}>" if self.frame_count else f"<Stop by {self._why()}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What notebooks and IPython show of it: each frame."""
+        printer.text(repr(self) if self._ptr is None else str(self))
+
+    def _repr_html_(self) -> str:
+        """What notebooks show of it: why, and a table of the frames."""
+        if self._ptr is None:
+            return html.escape(repr(self))
+        return f"<div>stopped by {html.escape(self._why())}</div>" + table(
+            ("", "function", "source", "offset", "locals", "operands"), [frame._cells() for frame in self.frames])
 
 
 class BreakpointSet(Managed):
@@ -908,6 +994,9 @@ class BreakpointSet(Managed):
 
     def __len__(self) -> int:
         return int(c.stepwell_breakpoint_set_count(self._handle))
+
+    def _about(self) -> str:
+        return f"of {len(self)} breakpoints"
 
     def add(self, module: Module, offset: int) -> None:
         """Adds one at an instruction of a module, as `Debugger.break_at` sets one."""
@@ -1032,11 +1121,27 @@ class StopQueue:
             self._answers[id(stop)] = action
             self._changed.notify_all()
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed
+
     def close(self) -> None:
-        """Who waits for a stop is told that none comes. Guests whose stops wait go on, and do so at each later stop."""
+        """Who waits for a stop is told that none comes. Guests whose stops wait go on, and do so at each later stop. Closing twice is allowed."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def __enter__(self) -> StopQueue:
+        if self._closed:
+            raise ValueError("this StopQueue is closed")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return "<StopQueue, closed>" if self._closed else f"<StopQueue: {len(self._waiting)} wait, {len(self._taken)} are looked at>"
 
 
 class Locals(Dict[Union[int, str], Any]):
@@ -1059,7 +1164,15 @@ class Locals(Dict[Union[int, str], Any]):
         """Not possible: what is written would be in no frame."""
         raise TypeError("this is what the locals of a frame were when they were read; Frame.set_local changes them")
 
-    __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
+
+    def __repr__(self) -> str:
+        named = {index: name_to_show(name) for name, index in self.names.items()}
+        return "{" + ", ".join(f"{index} {named[index]}: {value!r}" if index in named else f"{index}: {value!r}" for index, value in self.items()) + "}"
+
+    def _ipython_key_completions_(self) -> List[str]:
+        """What notebooks complete `locals["` by."""
+        return list(self.names)
 
     def by_name(self) -> Dict[str, Any]:
         """Name to value, of the locals that have names."""
@@ -1237,6 +1350,13 @@ class Variable(Managed):
             raise IndexError(f"there is no child {which} of {escaped(self.name)}; there are {self.child_count}")
         return found
 
+    def __getitem__(self, which: Union[int, str]) -> Variable:
+        """The same as `child`."""
+        return self.child(which)
+
+    def __iter__(self) -> Iterator[Variable]:
+        return self.children()
+
     def assign(self, text: str) -> None:
         """Gives it another value, as text, with which the guest goes on."""
         check(c.stepwell_variable_assign(self._live, c_string(text)))
@@ -1244,6 +1364,25 @@ class Variable(Managed):
 
     def __str__(self) -> str:
         return f"{self.name} = {self.text}"
+
+    def _about(self) -> str:
+        name = escaped(self.name)
+        if not self._frame._is_live():
+            return f"{name}, of a stop that is over"
+        if self.kind == VariableKind.SCOPE:
+            return f"{name or 'scope'}: {self.child_count} variables"
+        return f"{name}: {escaped(self.type_name)} = {escaped(self.text)}"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show of it: what is inside of it, as far as there is room, to be folded and unfolded."""
+        if self._ptr is None or not self._frame._is_live():
+            return html.escape(repr(self))
+        room = [ROOM]
+        return tree(self, 0, room)
+
+    def _ipython_key_completions_(self) -> List[str]:
+        """The names of what is inside of it."""
+        return [child.name for child in self.children(0, ROOM)] if self._frame._is_live() else []
 
 
 class Frame(Unique):
@@ -1423,6 +1562,50 @@ class Frame(Unique):
         to_c(self._stop.store, val, name, value, what)
         check(setter(self._handle, index, byref(val)))
         self._forget()
+
+    def _is_live(self) -> bool:
+        return self._stop._ptr is not None and bool(self._ptr)
+
+    def _where(self) -> str:
+        """Its function and its place."""
+        name = name_to_show(self.func_name) if self.func_name is not None else f"func {self.func_index}"
+        return f"{name} ({self.source[0]}) at {self.offset:#x}" if self.source else f"{name} at {self.offset:#x}"
+
+    def _cells(self) -> List[str]:
+        """A row of a table of frames."""
+        where = name_to_show(self.func_name) if self.func_name is not None else f"func {self.func_index}"
+        source = str(self.source[0]) if self.source else ""
+        if self.is_production:
+            return [f"#{self.index}", where, source, f"{self.offset:#x}", "in production code", ""]
+        return [f"#{self.index}", where, source, f"{self.offset:#x}", repr(self.locals)[1:-1], ", ".join(map(repr, self.operands))]
+
+    def __repr__(self) -> str:
+        if not self._is_live():
+            known = self.__dict__.get("func_name")
+            return f"<Frame #{self.index}{f' of {name_to_show(known)}' if known else ''}, over>"
+        return f"<Frame #{self.index} {self._where()}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What notebooks and IPython show of it: its locals and operands, too."""
+        printer.text(str(self) if self._is_live() else repr(self))
+
+    def _repr_html_(self) -> str:
+        """What notebooks show of it: its place, and a table of its variables, or without DWARF of its locals."""
+        if not self._is_live():
+            return html.escape(repr(self))
+        head = f"<div>{html.escape(repr(self)[1:-1])}</div>"
+        if self.is_production:
+            return head + "<div>in production code</div>"
+        try:
+            variables = [variable for scope in (Scope.PARAMETERS, Scope.LOCALS) for variable in self.scope(scope).children(0, ROOM)]
+            rows = [[variable.name, variable.type_name, line_of(variable)] for variable in variables]
+        except Error:
+            rows = []
+        if rows:
+            return head + table(("name", "type", "value"), rows)
+        named = {index: name_to_show(name) for name, index in self.locals.names.items()}
+        return head + table(("local", "name", "value"), [
+            [str(index), named.get(index, ""), repr(value)] for index, value in self.locals.items() if isinstance(index, int)])
 
     def _forget(self) -> None:
         """What is known of where it stands and what it has is so no more."""

@@ -75,6 +75,12 @@ class Engine(Managed):
         check(c.stepwell_engine_new(config, byref(out)))
         self._own(out)
         self._epoch = bool(epoch)
+        if epoch:
+            del settings["epoch"]  # as at first
+        self._settings = {**settings, **({"features": dict(features)} if features else {})}
+
+    def _about(self) -> str:
+        return " ".join(f"{name}={getattr(value, 'name', value)}" for name, value in self._settings.items())
 
     def trim(self) -> None:
         """Lets go of what is kept for instances to come: the address space of memories that are gone."""

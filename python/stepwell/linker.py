@@ -98,9 +98,9 @@ class Linker(Managed):
         with self._lock, store._lock:
             ptr = c.stepwell_linker_get(self._handle, store._handle, c_string(module), c_string(name))
             self._used_in(store)
-        if ptr:
-            return extern_from(store, ptr)
-        error = last_error("stepwell_linker_get")
+            if ptr:
+                return extern_from(store, ptr)
+            error = last_error("stepwell_linker_get")
         if error.message.endswith("is not defined"):
             return None
         raise error
@@ -119,7 +119,7 @@ class Linker(Managed):
             handle = store._module(module)
             self._used_in(store)
             _calls.enter(store, c.stepwell_linker_instantiate, self._handle, store._handle, handle, byref(out))
-        return Instance._of(store, module, out)
+            return Instance._of(store, module, out)
 
     def instantiate_pre(self, module: Module) -> InstancePre:
         """Looks the module's imports up, once for many instances. What is defined later does not change it."""
@@ -161,6 +161,9 @@ class InstancePre(Managed):
         """Its module."""
         return self._module
 
+    def _about(self) -> str:
+        return f"of {self._module!r}"
+
     def instantiate(self, store: Store) -> Instance:
         """Makes an instance, and runs its start function."""
         out = POINTER(c.wasm_instance_t)()
@@ -169,4 +172,4 @@ class InstancePre(Managed):
             for host in self._hosts:
                 store._keep_host(host)
             _calls.enter(store, c.stepwell_instance_pre_instantiate, self._handle, store._handle, byref(out))
-        return Instance._of(store, self._module, out)
+            return Instance._of(store, self._module, out)

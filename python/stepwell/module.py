@@ -2,16 +2,32 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from ctypes import POINTER, byref, c_char, c_char_p, c_size_t, c_uint32
 from functools import cached_property
 from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Union
 
 from . import _bindings as c
 from . import _calls
+from ._bindings import ErrorCode
 from ._managed import Managed
 from .engine import Engine
-from .errors import Source, bytes_at, check, name_from, not_null, source_of, sources_from, take_bytes, text_from
+from .errors import Error, Source, bytes_at, check, name_from, name_to_show, not_null, source_of, sources_from, take_bytes, text_from
 from .types import ExportType, ImportType, externtype_from
+
+Bytes = Union[bytes, bytearray, memoryview]
+Path = Union[str, "os.PathLike[str]"]
+_making_views = threading.RLock()
+
+
+def _after_fork() -> None:
+    """Who had the lock is not in the child."""
+    global _making_views
+    _making_views = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _text(name: Any) -> str:
@@ -49,7 +65,7 @@ class LineRow(NamedTuple):
 class FunctionInfo(NamedTuple):
     """A function of a module: its names, where it is declared, and its body and first instruction as offsets in the module."""
 
-    index: int
+    index: int  # type: ignore[assignment]
     name: Optional[str]
     linkage_name: Optional[str]
     file: Optional[str]
@@ -95,13 +111,16 @@ def rows_of(kind: Any, get: Any) -> Any:
     return rows[:written]
 
 
-def _byte_vec(data: Union[bytes, bytearray, memoryview]) -> Any:
+def _byte_vec(data: Bytes) -> Any:
     """Bytes as C takes them."""
-    data = bytes(data)
+    try:
+        data = memoryview(data).tobytes()
+    except TypeError:
+        raise TypeError(f"bytes are wanted, or another buffer, not {type(data).__name__}") from None
     return c.wasm_byte_vec_t(len(data), (c_char * len(data)).from_buffer_copy(data))
 
 
-def _path(path: Union[str, os.PathLike[str]]) -> bytes:
+def _path(path: Path) -> bytes:
     data = os.fsencode(path)
     if b"\0" in data:
         raise ValueError(f"the path {path!r} has a NUL inside")
@@ -130,43 +149,88 @@ class ModuleHandle(Managed):
         self._own(not_null(c.wasm_module_obtain(store_ptr, module._handle), "wasm_module_obtain"))
 
 
+def _binary_of_text(text: Union[str, bytes]) -> bytes:
+    """The binary of a module in the text format."""
+    convert = getattr(sys.modules[__package__], "wat2wasm", None)
+    if convert is None:
+        raise Error(
+            "this version of stepwell does not read the text format: translate it (by wat2wasm of WABT, or `wasm-tools parse`), and give "
+            "the bytes", ErrorCode.UNSUPPORTED)
+    return bytes(convert(text))
+
+
+def _binary_of_file(path: Path) -> bytes:
+    """What is in a file, which has the text format if it says so by its name and is no binary."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except (OSError, ValueError):
+        if isinstance(path, str) and path.lstrip().startswith(("(module", "(;", ";;")):
+            raise TypeError("a str is the path of a file; give a module in the text format as Module(engine, wat=text)") from None
+        raise
+    is_text = os.fspath(path).endswith(".wat") and not data.startswith(b"\0asm")
+    return _binary_of_text(data.decode("utf-8")) if is_text else data
+
+
 class Module(Managed):
     """A compiled module. It can be instantiated in every store of its engine, on any thread."""
 
     _delete = c.wasm_shared_module_delete
+    _asked: Optional[ModuleHandle] = None
 
     def __init__(
-            self, engine: Engine, binary: Union[bytes, bytearray, memoryview], *,
-            split_dwarf: Optional[Union[bytes, bytearray, memoryview]] = None) -> None:
-        """Validates and compiles the bytes of a Wasm module. `split_dwarf` is as for `add_split_dwarf`."""
+            self, engine: Engine, binary: Union[Bytes, Path, None] = None, *, wat: Optional[str] = None,
+            split_dwarf: Optional[Bytes] = None) -> None:
+        """Validates and compiles a Wasm module: its bytes; or the file at a path, a `str` or an `os.PathLike`; or, as `wat`, a module in the
+        text format. A file whose name ends with `.wat` has the text format. `split_dwarf` is as for `add_split_dwarf`."""
+        if (binary is None) == (wat is None):
+            raise TypeError("a module is made of bytes or a path, or of a text: Module(engine, wat=text)")
+        if wat is not None:
+            if not isinstance(wat, str):
+                raise TypeError(f"wat is a str, the text of a module, not {type(wat).__name__}")
+            data: Any = _binary_of_text(wat)
+        elif isinstance(binary, (str, os.PathLike)):
+            data = _binary_of_file(binary)
+        else:
+            data = binary
         out = POINTER(c.wasm_shared_module_t)()
-        check(c.stepwell_shared_module_new(engine._handle, byref(_byte_vec(binary)), byref(out)))
+        check(c.stepwell_shared_module_new(engine._handle, byref(_byte_vec(data)), byref(out)))
         self._own(out)
         self._engine = engine
         if split_dwarf is not None:
             self.add_split_dwarf(split_dwarf)
 
     @classmethod
-    def from_file(
-            cls, engine: Engine, path: Union[str, os.PathLike[str]], *,
-            split_dwarf: Optional[Union[bytes, bytearray, memoryview]] = None) -> Module:
-        """Validates and compiles the Wasm module in a file. `split_dwarf` is as for `add_split_dwarf`."""
-        with open(path, "rb") as file:
-            return cls(engine, file.read(), split_dwarf=split_dwarf)
+    def from_file(cls, engine: Engine, path: Path, *, split_dwarf: Optional[Bytes] = None) -> Module:
+        """The same as `Module(engine, path)`."""
+        return cls(engine, _binary_of_file(path), split_dwarf=split_dwarf)
+
+    @classmethod
+    def from_wat(cls, engine: Engine, text: str, *, split_dwarf: Optional[Bytes] = None) -> Module:
+        """The same as `Module(engine, wat=text)`."""
+        return cls(engine, wat=text, split_dwarf=split_dwarf)
 
     @property
     def engine(self) -> Engine:
         """Its engine."""
         return self._engine
 
-    @cached_property
+    @property
     def _view(self) -> ModuleHandle:
-        """A handle to ask questions by, in a store of its own that stays empty."""
-        store = not_null(c.wasm_store_new(self._engine._handle), "wasm_store_new")
-        try:
-            return ModuleHandle(store, self)
-        finally:
-            c.wasm_store_delete(store)
+        """A handle to ask questions by, in a store of its own that stays empty. There is one: of two that threads make at once, one would go
+        while it is in use."""
+        view = self._asked
+        if view is None:
+            self._handle
+            with _making_views:
+                view = self._asked
+                if view is None:
+                    store = not_null(c.wasm_store_new(self._engine._handle), "wasm_store_new")
+                    try:
+                        view = self._asked = ModuleHandle(store, self)
+                    finally:
+                        c.wasm_store_delete(store)
+        return view
 
     @cached_property
     def imports(self) -> List[ImportType]:
@@ -307,7 +371,7 @@ class Module(Managed):
             if written.value < len(page):
                 return found
 
-    def add_split_dwarf(self, file: Union[bytes, bytearray, memoryview]) -> None:
+    def add_split_dwarf(self, file: Bytes) -> None:
         """Gives it the bytes of a file of its split DWARF (`-gsplit-dwarf`): a package (`.dwp`), or what was written for one unit
         (`.dwo`). Functions' names and what is inlined are then found there, in backtraces as well. Several may be given, at any time.
         A module that was serialized is given it again. What is no such file is an `Error`; of one that belongs to another module nothing is
@@ -353,12 +417,12 @@ class Module(Managed):
         check(c.stepwell_shared_module_serialize(self._handle, byref(vec)))
         return take_bytes(vec)
 
-    def serialize_file(self, path: Union[str, os.PathLike[str]]) -> None:
+    def serialize_file(self, path: Path) -> None:
         """Writes what `serialize` gives to a file. Who reads it meanwhile finds the old file or the whole new one."""
         check(c.stepwell_shared_module_serialize_file(self._handle, _path(path)))
 
     @classmethod
-    def deserialize(cls, engine: Engine, data: Union[bytes, bytearray, memoryview]) -> Module:
+    def deserialize(cls, engine: Engine, data: Bytes) -> Module:
         """A module that was serialized, without compiling it. What is damaged, or from another version, machine or configuration, is
         an `Error` that says so. Load only what you trust: it is machine code."""
         out = POINTER(c.wasm_shared_module_t)()
@@ -366,7 +430,7 @@ class Module(Managed):
         return cls._of(engine, out)
 
     @classmethod
-    def deserialize_file(cls, engine: Engine, path: Union[str, os.PathLike[str]]) -> Module:
+    def deserialize_file(cls, engine: Engine, path: Path) -> Module:
         """As `deserialize`, from a file, which may be changed afterwards."""
         out = POINTER(c.wasm_shared_module_t)()
         check(c.stepwell_shared_module_deserialize_file(engine._handle, _path(path), byref(out)))
@@ -392,10 +456,18 @@ class Module(Managed):
 
     def close(self) -> None:
         """Gives it back now; stores that use it keep it."""
-        view = self.__dict__.pop("_view", None)
+        view, self._asked = self._asked, None
         if view is not None:
             view.close()
         super().close()
+
+    def _shown_name(self) -> str:
+        """What messages call it."""
+        name = self.name
+        return name_to_show(name) if name else "without a name"
+
+    def _about(self) -> str:
+        return f"{self._shown_name()}: {len(self.imports)} imports, {len(self.exports)} exports, {self.func_count} functions"
 
 
 def c_string(text: str) -> bytes:

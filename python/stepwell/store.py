@@ -1,6 +1,7 @@
 """Stores: instances and all they own."""
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections import deque
@@ -21,6 +22,43 @@ if TYPE_CHECKING:
     from .values import Box, ExternRef
 
 
+class _LeftBehind:
+    """The lock of a store in which another thread was when this process was forked: that thread is not in this process."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if not blocking:
+            return False
+        raise Error(
+            "the store cannot be used in this process: when it was forked, another thread was inside of the store. Make a store of its own "
+            "here", ErrorCode.STATE)
+
+    def release(self) -> None:
+        """Nobody has it."""
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+_left_behind: List[Store] = []  # these are never given back: what their threads did is half done
+
+
+def _after_fork() -> None:
+    """Only this thread is in the child."""
+    for store in list(_stores):
+        if store._lock.acquire(blocking=False):
+            store._lock.release()
+        else:
+            store._lock = _LeftBehind()
+            _left_behind.append(store)
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 class Store(Managed):
     """Instances and all they own. One thread at a time is inside: others wait.
 
@@ -31,7 +69,7 @@ class Store(Managed):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._lock = threading.RLock()
+        self._lock: Any = threading.RLock()
         self._depth = 0  # calls into the store that are under way
         # Handles that were given back while another thread was inside, each with what deletes it.
         self._given_back: Deque[Tuple[Any, Any]] = deque()
@@ -45,6 +83,7 @@ class Store(Managed):
         self._debugger: Optional[Debugger] = None
         self._asker: Optional[Interrupt] = None  # has its guests ask whether they may go on
         self._own(not_null(c.wasm_store_new(engine._handle), "wasm_store_new"))
+        _stores.add(self)
         if engine._epoch:
             check(c.stepwell_store_ask_set(self._handle, _calls.ask, None, _calls.no_finalizer))
             self._asker = Interrupt(self)
@@ -135,8 +174,11 @@ class Store(Managed):
                 raise Error("the store cannot be closed while a guest runs in it", ErrorCode.STATE)
             if self._debugger is not None:
                 self._debugger.close()
-            for child in list(self._children.values()):
-                child.close()
+            # All at once: other threads may add to them meanwhile.
+            for child in self._children.valuerefs():
+                there = child()
+                if there is not None:
+                    there.close()
             for _, handle in self._modules.values():
                 handle.close()
             self._modules.clear()
@@ -144,6 +186,19 @@ class Store(Managed):
             self._boxes.clear()
             self._delete_given_back()
             super().close()
+
+    def __repr__(self) -> str:
+        if self._ptr is None or not self._lock.acquire(blocking=False):
+            return "<Store, closed>" if self._ptr is None else "<Store, which another thread uses>"
+        try:
+            return super().__repr__()
+        finally:
+            self._lock.release()
+
+    def _about(self) -> str:
+        notes = [f"of {self.object_count} objects"]
+        notes += ["poisoned"] * self.poisoned + ["a guest runs in it"] * bool(self._depth) + ["debugged"] * (self._debugger is not None)
+        return ", ".join(notes)
 
     def __del__(self, _ending: List[int] = _ending) -> None:
         if not _ending and hasattr(self, "_given_back"):
@@ -181,7 +236,7 @@ class Store(Managed):
             host.keepers.append(weakref.ref(self))
 
     def _module(self, module: Module) -> Any:
-        """The handle of a module in this store."""
+        """The handle of a module in this store. Only with the lock."""
         known = self._modules.get(id(module))
         if known is None:
             known = self._modules[id(module)] = (module, ModuleHandle(self._handle, module))

@@ -300,7 +300,7 @@ class _Told:
     _ptr: Any = None
 
     def __reduce_ex__(self, _: Any) -> Any:
-        return type(self), tuple(self)  # type: ignore[call-overload]
+        return type(self), tuple(self)  # type: ignore[arg-type]
 
     def __copy__(self: T) -> T:
         return self
@@ -356,6 +356,10 @@ class FuncType(_Told, _FuncType):
         if self._ptr is not None:
             return not_null(c.wasm_functype_copy(self._ptr), "FuncType")
         return not_null(c.wasm_functype_new(byref(_valtypes(self.params)), byref(_valtypes(self.results))), "FuncType")
+
+    def _shown(self) -> str:
+        """In a line of a message."""
+        return f"{' '.join(self.params) or '()'} -> {' '.join(self.results) or '()'}"
 
     _free = c.wasm_functype_delete
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import reprlib
 import struct
 from ctypes import POINTER, byref, c_int32, c_uint32, c_uint64, c_void_p, cast
 from operator import index as integer
@@ -171,7 +172,7 @@ class Extern(StoreObject):
         """Whether both are handles of one object."""
         if not isinstance(other, type(self)):
             return NotImplemented
-        return self is other or not self.closed and not other.closed and bool(self._same(self._ptr, other._ptr))
+        return self is other or self._store is other._store and self._same_as(other, self._same)
 
     def __hash__(self) -> int:
         if self._hash is None:
@@ -220,18 +221,20 @@ class Func(Extern):
         if len(args) != len(params):
             raise TypeError(f"the function has {len(params)} parameters, but {len(args)} arguments were given")
         store = self._store
-        args_vec = all_to_c(store, params, args, "argument")
-        room = (c.wasm_val_t * len(results))()
-        results_vec = c.wasm_val_vec_t(len(results), room)
-        _calls.enter(store, c.stepwell_func_call, self._handle, byref(args_vec), byref(results_vec))
-        if not results:
-            return None
-        if len(results) == 1:
-            return from_c(store, room[0], owned=True)
-        return tuple(from_c(store, val, owned=True) for val in room)
+        # Handles stay as they are from where they are read: what another thread closes meanwhile is given back later.
+        with store._lock:
+            args_vec = all_to_c(store, params, args, "argument")
+            room = (c.wasm_val_t * len(results))()
+            results_vec = c.wasm_val_vec_t(len(results), room)
+            _calls.enter(store, c.stepwell_func_call, self._handle, byref(args_vec), byref(results_vec))
+            if not results:
+                return None
+            if len(results) == 1:
+                return from_c(store, room[0], owned=True)
+            return tuple(from_c(store, val, owned=True) for val in room)
 
-    def __repr__(self) -> str:
-        return "<Func, closed>" if self.closed else f"<Func {' '.join(self.type.params)} -> {' '.join(self.type.results)}>"
+    def _about(self) -> str:
+        return self.type._shown()
 
 
 class Caller(Unique):
@@ -246,6 +249,9 @@ class Caller(Unique):
         if self._ptr is None:
             raise ValueError("the call is over: the host function has returned")
         return self._ptr
+
+    def __repr__(self) -> str:
+        return "<Caller, which has its answer>" if self._ptr is None else "<Caller>"
 
     @property
     def store(self) -> Store:
@@ -294,7 +300,7 @@ class Global(Extern):
         val = c.wasm_val_t()
         with self._store._lock:
             c.wasm_global_get(self._handle, byref(val))
-        return from_c(self._store, val, owned=True)
+            return from_c(self._store, val, owned=True)
 
     @value.setter
     def value(self, value: Any) -> None:
@@ -302,9 +308,13 @@ class Global(Extern):
         if not type.mutable:
             raise Error("the global cannot be written: it is constant", ErrorCode.ARGUMENT)
         val = c.wasm_val_t()
-        to_c(self._store, val, type.value, value, "value")
         with self._store._lock:
+            to_c(self._store, val, type.value, value, "value")
             c.wasm_global_set(self._handle, byref(val))
+
+    def _about(self) -> str:
+        type = self.type
+        return f"{type.value}{', mutable' if type.mutable else ''}: {_short(self.value)}"
 
 
 class SharedMemory(Managed):
@@ -329,6 +339,9 @@ class SharedMemory(Managed):
 
     def __len__(self) -> int:
         return int(c.stepwell_sharedmemory_data_size(self._handle))
+
+    def _about(self) -> str:
+        return f"of {self.pages} pages, {len(self)} bytes"
 
     def grow(self, pages: int) -> int:
         """Makes it larger, for all that have it, and returns its former size in pages."""
@@ -409,6 +422,9 @@ class Memory(Extern):
     def __len__(self) -> int:
         with self._store._lock:
             return int(c.wasm_memory_data_size(self._handle))
+
+    def _about(self) -> str:
+        return f"of {self.pages} pages, {len(self)} bytes"
 
     def grow(self, pages: int) -> int:
         """Makes it larger, and returns its former size in pages."""
@@ -569,6 +585,9 @@ class Table(Extern):
         with self._store._lock:
             return int(c.wasm_table_size(self._handle))
 
+    def _about(self) -> str:
+        return f"of {len(self)} {self.type.element}"
+
     def _index(self, key: int) -> int:
         key = integer(key)
         size = len(self)
@@ -578,22 +597,24 @@ class Table(Extern):
 
     def __getitem__(self, key: int) -> Optional[Reference]:
         with self._store._lock:
+            family = family_of(self.type.element)
             reference = c.wasm_table_get(self._handle, self._index(key))
-        return ref_from_c(self._store, reference, family_of(self.type.element)) if reference else None
+            return ref_from_c(self._store, reference, family) if reference else None
 
     def __setitem__(self, key: int, value: Optional[Reference]) -> None:
-        reference = ref_to_c(self._store, self.type.element, value, "value")
         with self._store._lock:
-            if not c.wasm_table_set(self._handle, self._index(key), reference):
+            index = self._index(key)
+            reference = ref_to_c(self._store, self.type.element, value, "value")
+            if not c.wasm_table_set(self._handle, index, reference):
                 raise last_error("wasm_table_set")
 
     def grow(self, count: int, init: Optional[Reference] = None) -> int:
         """Makes it larger, and returns its former size."""
-        reference = ref_to_c(self._store, self.type.element, init, "init")
         count = integer(count)
         if count < 0:
             raise ValueError("a table cannot shrink")
         with self._store._lock:
+            reference = ref_to_c(self._store, self.type.element, init, "init")
             before = len(self)
             if not 0 <= count < 1 << 32 or not c.wasm_table_grow(self._handle, count, reference):
                 raise Error(f"the table of {before} elements cannot grow by {count}", ErrorCode.LIMIT)
@@ -619,6 +640,9 @@ class Tag(Extern):
         with self._store._lock:
             return taken(tagtype_from, c.stepwell_tag_type(self._handle), c.wasm_tagtype_delete)
 
+    def _about(self) -> str:
+        return " ".join(self.type.params)
+
 
 class _Reference(StoreObject):
     """What references refer to, as far as it can be compared alone."""
@@ -630,9 +654,8 @@ class _Reference(StoreObject):
         """Whether both are the same object."""
         if not isinstance(other, type(self)):
             return NotImplemented
-        if self is other or self.closed or other.closed:
-            return self is other
-        return bool(c.wasm_ref_same(self._as_ref(self._ptr), other._as_ref(other._ptr)))
+        return self is other or self._store is other._store and self._same_as(
+            other, lambda one, another: c.wasm_ref_same(self._as_ref(one), self._as_ref(another)))
 
     def __hash__(self) -> int:
         if self._hash is None:
@@ -655,9 +678,9 @@ class ExnRef(_Reference):
         store, params = tag._store, tag.type.params
         if len(values) != len(params):
             raise TypeError(f"exceptions of the tag carry {len(params)} values, not {len(values)}")
-        vec = all_to_c(store, params, values, "value")
         out = POINTER(c.stepwell_exception_t)()
         with store._lock:
+            vec = all_to_c(store, params, values, "value")
             check(c.stepwell_exception_new(tag._handle, byref(vec), byref(out)))
             self._own_in(store, out)
 
@@ -694,8 +717,8 @@ class ExnRef(_Reference):
         finally:
             c.wasm_trap_delete(trap)
 
-    def __repr__(self) -> str:
-        return "<ExnRef, closed>" if self.closed else f"<ExnRef {self.values}>"
+    def _about(self) -> str:
+        return f"{self.values}"
 
 
 class AnyRef(_Reference):
@@ -737,8 +760,8 @@ class AnyRef(_Reference):
     def _shown(self) -> str:
         return f"{self.type}"
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}{', closed' if self.closed else ' ' + self._shown()}>"
+    def _about(self) -> str:
+        return self._shown()
 
 
 class I31Ref(AnyRef):
@@ -1012,10 +1035,18 @@ class ExternRef(_Reference):
     def value(self, value: Any) -> None:
         self._box.value = value
 
+    def _about(self) -> str:
+        return _short(self.value)
+
     def to_any(self) -> AnyRef:
         """The same as one of the family of `anyref`, as `any.convert_extern` makes it."""
         with self._store._lock:
             return AnyRef._of(self._store, not_null(c.stepwell_ref_to_any(self._handle), "stepwell_ref_to_any"))
+
+
+def _short(value: Any) -> str:
+    """The `repr` of something of the host's or a guest's, as far as a line has room."""
+    return value.hex() if isinstance(value, bytes) else reprlib.repr(value)
 
 
 def extern_from(store: Store, ptr: Any) -> Extern:

@@ -95,6 +95,20 @@ class Wasi:
         self.stdout = _output(stdout, "stdout")
         self.stderr = _output(stderr, "stderr")
 
+    def __repr__(self) -> str:
+        notes = [f"args={[os.fsdecode(arg) for arg in self.args]}"] * bool(self.args)
+        if self.env is None:
+            notes.append("env='inherit'")
+        elif self.env:
+            notes.append(f"env of {', '.join(repr(os.fsdecode(name)) for name, _ in self.env)}")  # the values may be secrets
+        for what, writable in (("dirs", False), ("writable_dirs", True)):
+            dirs = {os.fsdecode(guest): os.fsdecode(host) for host, guest, kind in self.dirs if kind == writable}
+            notes += [f"{what}={dirs}"] * bool(dirs)
+        for what in ("stdin", "stdout", "stderr"):
+            given = getattr(self, what)
+            notes += [f"{what}={given!r}" if isinstance(given, str) else what] * (given is not None)
+        return f"<Wasi {', '.join(notes) or 'with nothing'}>"
+
     def run(self, module: Module, store: Optional[Store] = None) -> int:
         """Runs a program, in a store of its own if none is given: its exit status. A trap is raised."""
         from .linker import Linker

@@ -43,12 +43,6 @@ def spins():
     return b.build()
 
 
-def of_c(name):
-    """A module of the C tests: its array in tests/c/modules.h."""
-    text = (Path(__file__).resolve().parent.parent / "c" / "modules.h").read_text()
-    return bytes(int(number, 0) for number in text.split(f" {name}[] = {{")[1].split("}")[0].split(",") if number.strip())
-
-
 def watched():
     """`write(n)` sets the global `count`, which begins with 10; `host(n)` calls `env.set`; `outer(n)` calls `less(n)`, which counts down."""
     b = wasm.Builder()

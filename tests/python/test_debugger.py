@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -663,7 +664,7 @@ class Watching(unittest.TestCase):
         self.assertEqual(debugger.watchpoints, [])
 
 
-class Events(unittest.TestCase):
+class Told(unittest.TestCase):
     def test_what_is_told(self):
         store = Store(stepwell.Engine(debug=True))
         module = stepwell.Module(store.engine, guests.of_c("EVENTS"))
@@ -677,7 +678,7 @@ class Events(unittest.TestCase):
                 self.assertEqual(stop.instance.global_(0).value, 0)
                 told.append("instance")
             elif stop.reason == StopReason.MEMORY_GROWN:
-                told.append((stop.memory_old_size, stop.memory.size))
+                told.append((stop.memory_old_size, stop.memory.pages))
             else:
                 self.assertIsNotNone(stop.host_func)
                 self.assertIsNone(stop.memory)
@@ -689,8 +690,8 @@ class Events(unittest.TestCase):
         with self.assertRaises(Error):
             debugger.events = 64
         linker = stepwell.Linker(store.engine)
-        linker.define("host", "add", lambda a, b: a + b, stepwell.FuncType([stepwell.i32, stepwell.i64], [stepwell.i64]))
-        linker.define("host", "fail", lambda a: 1 // a and None, stepwell.FuncType([stepwell.i32], []))
+        linker.define("host", "add", lambda a, b: a + b, stepwell.FuncType(["i32", "i64"], ["i64"]))
+        linker.define("host", "fail", lambda a: 1 // a and None, stepwell.FuncType(["i32"], []))
         instance = linker.instantiate(store, module)
         self.assertEqual(instance.exports.add(2), 42)
         self.assertEqual(instance.exports.grow(1), 1)
@@ -745,6 +746,18 @@ class Running(unittest.TestCase):
         self.debugger.close()
         self.debugger = None
 
+    def once_it_runs(self, do):
+        """Has a thread do something when a guest has begun, however long this thread takes until then."""
+        def run():
+            while not stepwell._signals.running:
+                time.sleep(0.001)
+            time.sleep(0.05)
+            do()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
     def test_in_a_host_function(self):
         self.at = self.attach
         for _ in range(2):
@@ -756,10 +769,9 @@ class Running(unittest.TestCase):
     def test_from_another_thread(self):
         self.ends = True
         attacher = stepwell.Attacher(self.store, self.attach)
-        timer = threading.Timer(0.05, attacher.request)
-        timer.start()
+        thread = self.once_it_runs(attacher.request)
         self.assertGreater(self.exports.spin(1), 1)
-        timer.join()
+        thread.join()
         self.assertEqual(self.seen, [[("leaf", False), ("spin", True)]])
         self.detach()
         attacher.request()
@@ -774,11 +786,10 @@ class Running(unittest.TestCase):
         with self.assertRaises(TypeError):
             stepwell.Attacher(self.store, 7)
         attacher = stepwell.Attacher(self.store, fail)
-        timer = threading.Timer(0.05, attacher.request)
-        timer.start()
+        thread = self.once_it_runs(attacher.request)
         with self.assertRaises(KeyError):
             self.exports.spin(1)
-        timer.join()
+        thread.join()
         attacher.request()
         with self.assertRaises(KeyError):
             self.exports.leaf(1)

@@ -7,7 +7,6 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import guests
 import stepwell
 from test_bindings import ROOT, python
 
@@ -23,16 +22,21 @@ class Guide(unittest.TestCase):
         if importlib.util.find_spec("numpy") is None:
             blocks = [block for block in blocks if not block.startswith("import numpy")]
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder)
-            (path / "warehouse.wasm").write_bytes((ROOT / "c-examples" / "guest" / "warehouse.wasm").read_bytes())
-            (path / "program.wasm").write_bytes(guests.wasi_program())
-            for name in ("input", "scratch"):
-                (path / name).mkdir()
-            (path / "guide.py").write_text("\n".join(blocks))
+            (Path(folder) / "guide.py").write_text("\n".join(blocks))
             done = python(f"import os, runpy\nos.chdir({folder!r})\nrunpy.run_path('guide.py')")
         self.assertEqual(done.returncode, 0, done.stderr)
-        for said in ("55\n", "'no order 1'", "order 1 costs", "2 bytearray(b'some text')", "no Wasm module", "('divide'"):
+        for said in ("55\n", "'no order 1'", "order 1 costs", "interrupted\n", "0 bytearray(b'some text')", "no Wasm module", "('divide'"):
             self.assertIn(said, done.stdout)
+        # What the page says that is printed.
+        shown = re.findall(r"^It prints\n\n```text\n(.*?)^```$", self.text, re.M | re.S)
+        self.assertEqual(len(shown), 2)
+        for text in shown:
+            self.assertIn(text, done.stdout)
+
+    def test_the_readme_runs(self):
+        block, = re.findall(r"^```python\n(.*?)^```$", (ROOT / "python" / "README.md").read_text(), re.M | re.S)
+        done = python(block)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "55\n", ""))
 
     def test_it_names_everything(self):
         for name in stepwell.__all__:
@@ -51,6 +55,14 @@ class Sources(unittest.TestCase):
     def test_oldest_python(self):
         for path in SOURCES:
             ast.parse(path.read_text(), str(path), feature_version=(3, 9))
+
+    def test_no_name_hides_another(self):
+        """A second class of tests of one name would keep the first from being run."""
+        for path in sorted(Path(__file__).parent.glob("*.py")):
+            tree = ast.parse(path.read_text())
+            for scope in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]:
+                names = [node.name for node in scope.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+                self.assertEqual([name for name in set(names) if names.count(name) > 1], [], path.name)
 
     def test_annotated(self):
         for path in SOURCES:
