@@ -45,8 +45,6 @@ pub enum Builtin {
     /// `(type, wanted) -> 1 or 0`: whether a type is another, or below it; both are
     /// [`TypeId`](crate::base::TypeId)s. Raises no trap.
     IsBelow,
-    /// `(bytes) -> offset`: room on the heap for an object of so many bytes that does not fit the hole.
-    HeapAllocate,
     /// `(offset, bytes of an element, elements, value's lower half, upper half)`: fills elements on the heap with the
     /// lowest bytes of a value. They are there. Raises no trap.
     HeapFill,
@@ -85,7 +83,7 @@ pub enum Builtin {
 
 impl Builtin {
     /// Every builtin, in the order of the table.
-    pub const ALL: [Builtin; 29] = [
+    pub const ALL: [Builtin; 28] = [
         Builtin::MemoryGrow,
         Builtin::MemoryCopy,
         Builtin::MemoryFill,
@@ -99,7 +97,6 @@ impl Builtin {
         Builtin::TableResolve,
         Builtin::RefFunc,
         Builtin::IsBelow,
-        Builtin::HeapAllocate,
         Builtin::HeapFill,
         Builtin::HeapMove,
         Builtin::ArrayNewData,
@@ -131,7 +128,6 @@ impl Builtin {
             Builtin::TableFill => &[I32, I64, I64, I64],
             Builtin::TableCopy | Builtin::TableInit => &[I32, I32, I64, I64, I64],
             Builtin::IsBelow => &[I32, I32],
-            Builtin::HeapAllocate => &[I64],
             Builtin::HeapFill => &[I32, I32, I64, I64, I64],
             Builtin::HeapMove => &[I32, I32, I64],
             Builtin::ArrayNewData | Builtin::ArrayNewElem => &[I32, I32, I32, I32],
@@ -146,8 +142,7 @@ impl Builtin {
     /// Whether something may be collected while it runs: it makes something, or asks the host, which may.
     pub const fn may_collect(self) -> bool {
         match self {
-            Builtin::HeapAllocate
-            | Builtin::ArrayNewData
+            Builtin::ArrayNewData
             | Builtin::ArrayNewElem
             | Builtin::Throw
             | Builtin::ThrowRef
@@ -189,7 +184,6 @@ impl Builtin {
             | Builtin::TableResolve
             | Builtin::RefFunc
             | Builtin::IsBelow
-            | Builtin::HeapAllocate
             | Builtin::ArrayNewData
             | Builtin::ArrayNewElem
             | Builtin::AtomicNotify

@@ -250,6 +250,11 @@ pub struct VMStoreContext {
     /// What code calls that finds used up what was laid out of the fuel. It takes nothing, and comes back with every
     /// register as it was if more is laid out.
     pub refuel: *const c_void,
+    /// What code calls for an object that does not fit the hole of the heap, with its bytes in
+    /// [`VMStoreContext::object`]. It takes nothing else, and comes back with every register as it was.
+    pub allocate: *const c_void,
+    /// The bytes of an object that is asked for, and then its offset.
+    pub object: u64,
 }
 
 impl VMStoreContext {
@@ -267,6 +272,10 @@ impl VMStoreContext {
     pub const FUEL: i32 = std::mem::offset_of!(VMStoreContext, fuel) as i32;
     /// Offset of [`VMStoreContext::refuel`].
     pub const REFUEL: i32 = std::mem::offset_of!(VMStoreContext, refuel) as i32;
+    /// Offset of [`VMStoreContext::allocate`].
+    pub const ALLOCATE: i32 = std::mem::offset_of!(VMStoreContext, allocate) as i32;
+    /// Offset of [`VMStoreContext::object`].
+    pub const OBJECT: i32 = std::mem::offset_of!(VMStoreContext, object) as i32;
     /// Offset of [`VMStoreContext::epoch`].
     pub const EPOCH: i32 = std::mem::offset_of!(VMStoreContext, epoch) as i32;
     /// Offset of [`VMStoreContext::deadline`].

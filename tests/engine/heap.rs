@@ -585,3 +585,65 @@ fn objects_of_every_size_stay_whole() {
         }
     }
 }
+
+/// A guest with more at hand than there are registers makes two objects in each turn, by the call that is to leave
+/// every register as it was where there is no room in the hole: always, if collections are forced.
+#[test]
+fn new_objects_change_nothing_else() {
+    const EACH: usize = 18;
+    let each = |line: &dyn Fn(usize) -> String| (0..EACH).map(line).collect::<String>();
+    let locals = each(&|i| format!("(local $a{i} i64) (local $f{i} f64) (local $v{i} v128)"));
+    let first = each(&|i| format!("(local.set $a{i} (i64.const {i}))"));
+    let turn = each(&|i| {
+        format!(
+            "(local.set $a{i} (i64.add (i64.mul (local.get $a{i}) (i64.const 31)) (i64.const {i})))
+             (local.set $f{i} (f64.add (local.get $f{i}) (f64.const {i}.5)))
+             (local.set $v{i} (i64x2.add (local.get $v{i}) (i64x2.splat (local.get $a{i}))))"
+        )
+    });
+    let sum = each(&|i| {
+        format!(
+            "(local.set $sum (i64.mul (i64.const 0x100000001b3) (i64.xor (local.get $sum) (i64.add (local.get $a{i})
+                (i64.add (i64.reinterpret_f64 (local.get $f{i})) (i64x2.extract_lane 1 (local.get $v{i})))))))"
+        )
+    });
+    let text = format!(
+        "(module
+            (type $box (struct (field i64) (field f64) (field (ref null $box))))
+            (func (export \"turns\") (param $n i32) (result i64)
+                (local $sum i64) (local $one (ref null $box)) (local $other (ref null $box)) {locals}
+                {first}
+                loop $more
+                    {turn}
+                    (local.set $one (struct.new $box (local.get $a1) (local.get $f2) (ref.null $box)))
+                    (local.set $other (struct.new $box (local.get $a3) (local.get $f4) (local.get $one)))
+                    (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1))))
+                end
+                {sum}
+                (i64.add (local.get $sum) (i64.add (struct.get $box 0 (local.get $other))
+                    (struct.get $box 0 (struct.get $box 2 (local.get $other)))))))"
+    );
+    let expected = |turns: i32| {
+        let (mut a, mut f, mut v) = ([0i64; EACH], [0f64; EACH], [0i64; EACH]);
+        (0..EACH).for_each(|i| a[i] = i as i64);
+        for _ in 0..turns {
+            for i in 0..EACH {
+                a[i] = a[i].wrapping_mul(31).wrapping_add(i as i64);
+                f[i] += i as f64 + 0.5;
+                v[i] = v[i].wrapping_add(a[i]);
+            }
+        }
+        let sum = (0..EACH).fold(0i64, |sum, i| {
+            let one = a[i].wrapping_add(f[i].to_bits() as i64).wrapping_add(v[i]);
+            (sum ^ one).wrapping_mul(0x100_0000_01b3)
+        });
+        sum.wrapping_add(a[3]).wrapping_add(a[1])
+    };
+    for mut store in stores() {
+        let instance = instance(&mut store, &text, &[]);
+        for turns in [1, 2, 300] {
+            let found = call(&mut store, instance, "turns", &[Val::I32(turns)]).unwrap();
+            assert_eq!(found, Val::I64(expected(turns)), "{turns} turns");
+        }
+    }
+}

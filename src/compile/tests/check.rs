@@ -84,6 +84,27 @@ fn prologues_save_none_some_and_all() {
     assert!(saved.iter().any(|saved| (1..5).contains(&saved.iter().flatten().count())), "{saved:?}");
 }
 
+/// Where an object does not fit the hole, code calls what leaves every register as it was: a loop that makes objects
+/// keeps what it needs in registers that no function saves.
+#[test]
+fn new_objects_take_no_register() {
+    let text = "(module (type $node (struct (field i32) (field (ref null $node))))
+        (func (param $n i32) (result i32) (local $list (ref null $node)) (local $sum i32)
+            (loop $more
+                (local.set $list (struct.new $node (local.get $n) (local.get $list)))
+                (local.set $sum (i32.add (local.get $sum) (struct.get $node 0 (local.get $list))))
+                (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+            (local.get $sum)))";
+    let binary = wat::parse_str(text).unwrap();
+    let info = crate::wasm::parse(&binary, crate::wasm::Features::default(), false).unwrap();
+    let options = crate::compile::Options { debug_tier: crate::compile::DebugTier::Regions, ..super::GUARDED };
+    let image = crate::compile::Compiler::new(options).unwrap().module(&info, &binary, Tier::Debug, &|_, _| true);
+    let image = image.unwrap();
+    check(&info, &binary, &image, Tier::Debug);
+    let saved = image.tables.functions[0].saved;
+    assert_eq!(PreservedRegister::ALL.map(|register| saved.offset_of(register)), [None; 5]);
+}
+
 /// Asserts everything that can be seen of an image of `info` without running it.
 pub(super) fn check(info: &ModuleInfo, binary: &[u8], image: &CodeImage, tier: Tier) {
     let tables = &image.tables;

@@ -439,8 +439,9 @@ impl<'a> Translator<'a, '_> {
         self.builder.seal_block(elsewhere);
 
         self.builder.switch_to_block(elsewhere);
-        let found = self.call_builtin(Builtin::HeapAllocate, &[bytes]);
-        let found = found.ok_or_else(|| internal("a builtin without result"))?;
+        self.builder.ins().store(header, bytes, store, VMStoreContext::OBJECT);
+        self.call_preserving(store, VMStoreContext::ALLOCATE);
+        let found = self.builder.ins().load(types::I64, header, store, VMStoreContext::OBJECT);
         let found = self.builder.ins().ireduce(types::I32, found);
         self.builder.ins().jump(made, &[found.into()]);
 

@@ -15,8 +15,7 @@ use crate::compile::fuel::Due;
 use crate::wasm::Row;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::Imm64;
-use cranelift_codegen::ir::{Block, Inst, InstBuilder, InstructionData, SigRef, Signature, Value, types};
-use cranelift_codegen::isa::CallConv;
+use cranelift_codegen::ir::{Block, Inst, InstBuilder, InstructionData, Value, types};
 
 /// What is due, and what has been counted.
 #[derive(Default)]
@@ -26,8 +25,6 @@ pub(super) struct Limits {
     run: Option<(Inst, i64)>,
     /// Rerun: the fuel before the run that the instruction at hand begins.
     before: Option<Value>,
-    /// That of what is called for more fuel.
-    signature: Option<SigRef>,
 }
 
 impl Limits {
@@ -125,13 +122,7 @@ impl Translator<'_, '_> {
         self.builder.seal_block(ask);
         self.builder.seal_block(next);
         self.builder.switch_to_block(ask);
-        let function = self.builder.ins().load(POINTER, self.flags.header, store, VMStoreContext::REFUEL);
-        let signature = match self.limits.signature {
-            Some(signature) => signature,
-            None => self.builder.import_signature(Signature::new(CallConv::PreserveAll)),
-        };
-        self.limits.signature = Some(signature);
-        self.builder.ins().call_indirect(signature, function, &[]);
+        self.call_preserving(store, VMStoreContext::REFUEL);
         self.builder.ins().jump(head, &[]);
         self.builder.seal_block(head);
         self.builder.switch_to_block(next);

@@ -44,9 +44,10 @@ use crate::wasm::{BranchHint, Flow, Instruction, Instructions, Step, Surrounding
 use control::Control;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    self, Block, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder, SigRef, SourceLoc, StackSlot,
-    UserExternalName, Value, types,
+    self, Block, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder, SigRef, Signature, SourceLoc,
+    StackSlot, UserExternalName, Value, types,
 };
+use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use exceptions::Handler;
 use limits::Limits;
@@ -124,6 +125,8 @@ pub(super) struct Translator<'a, 'b> {
     signatures: HashMap<u32, SigRef>,
     functions: HashMap<FuncIndex, FuncRef>,
     builtins: [Option<SigRef>; Builtin::ALL.len()],
+    /// That of what leaves every register as it was.
+    preserving: Option<SigRef>,
     /// What the open blocks do with exceptions, the innermost last.
     handlers: Vec<Handler>,
     /// What the `try`s do, whether or not they have been come to. Rerun does not ask.
@@ -232,6 +235,7 @@ impl<'a, 'b> Translator<'a, 'b> {
             signatures: HashMap::new(),
             functions: HashMap::new(),
             builtins: [None; Builtin::ALL.len()],
+            preserving: None,
             handlers: Vec::new(),
             tries: Tries::default(),
             thrown_slot: None,
@@ -664,6 +668,18 @@ impl<'a, 'b> Translator<'a, 'b> {
             references.note_quiet(call);
         }
         self.builder.inst_results(call).first().copied()
+    }
+
+    /// Calls what stands at an offset of the store's context, which takes nothing and leaves every register as it was.
+    /// So no value has to be in the frame for it; the other way, which mostly is gone, is as it would be without.
+    fn call_preserving(&mut self, store: Value, offset: i32) {
+        let function = self.builder.ins().load(POINTER, self.flags.header, store, offset);
+        let signature = match self.preserving {
+            Some(signature) => signature,
+            None => self.builder.import_signature(Signature::new(CallConv::PreserveAll)),
+        };
+        self.preserving = Some(signature);
+        self.builder.ins().call_indirect(signature, function, &[]);
     }
 
     fn index_value(&mut self, index: u32) -> Value {

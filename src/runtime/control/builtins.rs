@@ -37,7 +37,6 @@ static TABLE: Table = Table([
     table_resolve_entry as *const c_void,
     ref_func_entry as *const c_void,
     is_below_entry as *const c_void,
-    heap_allocate_entry as *const c_void,
     heap_fill_entry as *const c_void,
     heap_move_entry as *const c_void,
     array_new_data_entry as *const c_void,
@@ -70,13 +69,28 @@ unsafe fn run(
     vmctx: *mut VMContext,
     work: impl FnOnce(&mut StoreInner, NonNull<InstanceData>) -> Result<u64, TrapCode>,
 ) -> Option<u64> {
-    // SAFETY: the caller's promise; the guest is here, so nobody else uses the store's inside.
+    // SAFETY: handed on to the caller.
     unsafe {
         let store = NonNull::new_unchecked((*(*vmctx).store).store.cast::<StoreInner>());
         let instance = NonNull::new_unchecked((*vmctx).instance.cast::<InstanceData>());
+        run_in(store, |store| work(store, instance))
+    }
+}
+
+/// The same of what does not ask for the instance.
+///
+/// # Safety
+/// The store is alive, and a frame of its guests has called.
+#[inline]
+unsafe fn run_in(
+    store: NonNull<StoreInner>,
+    work: impl FnOnce(&mut StoreInner) -> Result<u64, TrapCode>,
+) -> Option<u64> {
+    // SAFETY: the caller's promise; the guest is here, so nobody else uses the store's inside.
+    unsafe {
         let watched = (*store.as_ptr()).watched;
         let was = watched && unprotect(store)?;
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut *store.as_ptr(), instance)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut *store.as_ptr())));
         if was {
             protect(store)?;
         }
@@ -355,11 +369,6 @@ builtin!(is_below(_store, _instance, id: u32, wanted: u32) {
     Ok(u64::from(crate::wasm::is_below(TypeId::new(id), TypeId::new(wanted))))
 });
 
-builtin!(heap_allocate(store, _instance, bytes: u64) {
-    // SAFETY: the guest has left its frame, which holds what it needs; nothing else is held.
-    unsafe { heap::allocate(store, bytes) }.map(u64::from)
-});
-
 builtin!(heap_fill(store, _instance, first: u32, width: u32, count: u64, low: u64, high: u64) {
     heap::of(store)?.fill(first, width, count, [low, high]);
     Ok(0)
@@ -511,6 +520,27 @@ pub(in crate::runtime) fn refuel_address() -> *const c_void {
     refuel_entry as *const c_void
 }
 
+/// An object does not fit the hole of the heap: its bytes are in the store's context, where its offset goes.
+unsafe extern "C" fn allocate(pc: usize, fp: usize, head: usize) {
+    // SAFETY: as in `refuel`; the guest has left its frame, which holds what it needs, and nothing else is held.
+    unsafe {
+        let act = activation::current();
+        let vm = (*act).store;
+        ((*vm).exit_pc, (*vm).exit_fp, (*vm).exit_head) = (pc, fp, head);
+        let store = NonNull::new_unchecked((*vm).store.cast::<StoreInner>());
+        let bytes = (*vm).object;
+        match run_in(store, |store| heap::allocate(store, bytes).map(u64::from)) {
+            Some(offset) => (*vm).object = offset,
+            None => isa::unwind(act),
+        }
+    }
+}
+
+/// [`VMStoreContext::allocate`](crate::abi::VMStoreContext::allocate)
+pub(in crate::runtime) fn allocate_address() -> *const c_void {
+    allocate_entry as *const c_void
+}
+
 builtin_shim!(memory_grow_entry => memory_grow);
 
 builtin_shim!(memory_copy_entry => memory_copy);
@@ -537,8 +567,6 @@ builtin_shim!(ref_func_entry => ref_func);
 
 builtin_shim!(is_below_entry => is_below);
 
-builtin_shim!(heap_allocate_entry => heap_allocate);
-
 builtin_shim!(heap_fill_entry => heap_fill);
 
 builtin_shim!(heap_move_entry => heap_move);
@@ -560,6 +588,8 @@ builtin_shim!(throw_ref_entry => throw_ref);
 builtin_shim!(due_entry => due);
 
 preserving_shim!(refuel_entry => refuel);
+
+preserving_shim!(allocate_entry => allocate);
 
 builtin_shim!(atomic_notify_entry => atomic_notify);
 

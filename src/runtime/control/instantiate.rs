@@ -143,7 +143,7 @@ fn allocate(store: &mut StoreInner, module: &Module, imports: &[Extern]) -> Resu
     let owned = Owned::new(Box::new(InstanceData::new(store.instances_made, entry, own, images)?));
     store.instances_made += 1;
     let ptr = owned.ptr();
-    store.vm.refuel = builtins::refuel_address();
+    (store.vm.refuel, store.vm.allocate) = (builtins::refuel_address(), builtins::allocate_address());
     let vm = &raw mut store.vm;
     // SAFETY: the instance is new and ours alone; the offsets are those of its layout.
     let data = unsafe { &mut *ptr.as_ptr() };

@@ -48,6 +48,8 @@ impl Store {
                 heap: VMHeap::NONE,
                 exit_head: 0,
                 refuel: null(),
+                allocate: null(),
+                object: 0,
             },
             deadline,
             id: StoreId::next(),
