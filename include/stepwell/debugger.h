@@ -10,6 +10,7 @@
 #include "module.h"
 #include "trap.h"
 #include "exception.h"
+#include "func.h"
 
 #ifndef own
 #define own

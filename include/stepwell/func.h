@@ -234,7 +234,7 @@ STEPWELL_API
 STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_call_run(stepwell_call_t *call,
                                        own wasm_trap_t **trap_out,
-                                       own stepwell_call_status_t *status_out);
+                                       stepwell_call_status_t *status_out);
 
 /**
  * The same for so much fuel, of what the store has: when that is used up, the guest waits where it next begins a
@@ -248,7 +248,7 @@ STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_call_run_slice(stepwell_call_t *call,
                                              uint64_t fuel,
                                              own wasm_trap_t **trap_out,
-                                             own stepwell_call_status_t *status_out);
+                                             stepwell_call_status_t *status_out);
 
 /**
  * Up to where a call has come, one of `enum stepwell_call_enum`.

@@ -153,11 +153,11 @@ pub unsafe extern "C" fn stepwell_call_delete(call: Own<stepwell_call_t>) {
 pub unsafe extern "C" fn stepwell_call_run(
     call: *mut stepwell_call_t,
     trap_out: Out<Own<wasm_trap_t>>,
-    status_out: Out<stepwell_call_status_t>,
+    status_out: *mut stepwell_call_status_t,
 ) -> Own<stepwell_error_t> {
     or_error("stepwell_call_run", || {
         // SAFETY: C passes a live call or NULL.
-        unsafe { run(call, None, trap_out, status_out) }
+        unsafe { run(call, None, trap_out, Out::plain(status_out)) }
     })
 }
 
@@ -172,11 +172,11 @@ pub unsafe extern "C" fn stepwell_call_run_slice(
     call: *mut stepwell_call_t,
     fuel: u64,
     trap_out: Out<Own<wasm_trap_t>>,
-    status_out: Out<stepwell_call_status_t>,
+    status_out: *mut stepwell_call_status_t,
 ) -> Own<stepwell_error_t> {
     or_error("stepwell_call_run_slice", || {
         // SAFETY: C passes a live call or NULL.
-        unsafe { run(call, Some(fuel), trap_out, status_out) }
+        unsafe { run(call, Some(fuel), trap_out, Out::plain(status_out)) }
     })
 }
 

@@ -27,7 +27,7 @@ static void start(wasm_engine_t *engine, struct guest *guest) {
   stepwell_linker_t *linker = stepwell_linker_new(engine);
   wasm_functype_t *type = wasm_functype_new_1_1(wasm_valtype_new_i32(), wasm_valtype_new_i32());
   guest->store = wasm_store_new(engine);
-  guest->module = MODULE(guest->store, WAITS);
+  guest->module = MODULE(guest->store, SUSPENDED);
   OK(stepwell_linker_define_caller_func(linker, "host", "later", type, later, NULL, count_free));
   OK(stepwell_linker_instantiate(linker, guest->store, guest->module, &guest->instance, NULL));
   wasm_functype_delete(type);

@@ -134,7 +134,7 @@ pub const GROUPS: &[Group] = &[
     Group {
         name: "debugger",
         about: "debugging one store, while all others run at full speed: breakpoints, stops, frames, variables",
-        needs: &["store", "module", "trap", "exception"],
+        needs: &["store", "module", "trap", "exception", "func"],
         files: &[
             "debugger",
             "breakpoint",

@@ -2,12 +2,15 @@
 
 use super::{Table, modules, timed};
 use crate::Result;
-use stepwell::runtime::{Config, Engine, Func, Instance, Module, Store};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use stepwell::runtime::{Call, CallStatus, Config, Engine, Extern, Func, Instance, Module, NotYet, Store, Val};
 
 const CALLS: i32 = 10_000;
 
 pub fn rows(table: &Table<'_>) -> Result<()> {
     tail_calls(table)?;
+    waiting_calls(table)?;
     const NAMES: [&str; 3] = ["call-nop", "call-add", "call-host"];
     if !NAMES.iter().any(|name| table.wants(name)) {
         return Ok(());
@@ -95,4 +98,84 @@ fn tail_calls(table: &Table<'_>) -> Result<()> {
         table.row(row, "no slower", 30, &mut ours, Some(&mut theirs))?;
     }
     Ok(())
+}
+
+/// Calls on stacks of their own: made, run and given back; and left and gone on with where a host function has no answer
+/// yet. The other engine's are its asynchronous calls, polled by hand.
+fn waiting_calls(table: &Table<'_>) -> Result<()> {
+    const NAMES: [&str; 2] = ["call-own-stack", "call-waits"];
+    if !NAMES.iter().any(|name| table.wants(name)) {
+        return Ok(());
+    }
+    let binary = modules::small()?;
+    let own = Engine::new(Config::default())?;
+    let module = Module::new(&own, &binary)?;
+    let mut store = Store::new(&own);
+    let host = Func::wrap(&mut store, |_: i32, _: i32| -> stepwell::Result<i32> { Err(NotYet(0).into()) })?;
+    let instance = Instance::new(&mut store, &module, &[host.into()])?;
+    let mut export = |name: &str| match instance.export(&mut store, name) {
+        Some(Extern::Func(func)) => Ok(func),
+        _ => Err(format!("no function {name}")),
+    };
+    let (nop, loop_host) = (export("nop")?, export("loop_host")?);
+
+    let other = wasmtime::Engine::default();
+    let their_module = wasmtime::Module::new(&other, &binary)?;
+    let mut their_store = wasmtime::Store::new(&other, ());
+    let host = wasmtime::Func::wrap_async(&mut their_store, |_, (_, b): (i32, i32)| {
+        let mut waited = false;
+        Box::new(std::future::poll_fn(move |_| match std::mem::replace(&mut waited, true) {
+            false => Poll::Pending,
+            true => Poll::Ready(b),
+        }))
+    });
+    let imports = [host.into()];
+    let instance = polled(wasmtime::Instance::new_async(&mut their_store, &their_module, &imports))?;
+    let their_nop = instance.get_typed_func::<(), ()>(&mut their_store, "nop")?;
+    let their_loop_host = instance.get_typed_func::<i32, ()>(&mut their_store, "loop_host")?;
+
+    let each = f64::from(CALLS);
+    if table.wants(NAMES[0]) {
+        let mut ours = || {
+            let mut run = || -> stepwell::Result<()> {
+                for _ in 0..CALLS {
+                    let call = Call::new(&mut store, nop, &[])?;
+                    call.run(&mut store)?;
+                    call.delete(&mut store)?;
+                }
+                Ok(())
+            };
+            Ok(timed(|| Ok(run()?))? / each)
+        };
+        let mut theirs = || {
+            Ok(timed(|| Ok((0..CALLS).try_for_each(|_| polled(their_nop.call_async(&mut their_store, ())))?))? / each)
+        };
+        table.row(NAMES[0], "150 ns more than a call", 100, &mut ours, Some(&mut theirs))?;
+    }
+    if table.wants(NAMES[1]) {
+        let mut ours = || {
+            let mut run = || -> stepwell::Result<()> {
+                let call = Call::new(&mut store, loop_host, &[Val::I32(CALLS)])?;
+                while let CallStatus::Waiting(_) = call.run(&mut store)? {
+                    call.answer(&mut store, Ok(&[Val::I32(1)]))?;
+                }
+                call.delete(&mut store)
+            };
+            Ok(timed(|| Ok(run()?))? / each)
+        };
+        let mut theirs = || Ok(timed(|| Ok(polled(their_loop_host.call_async(&mut their_store, CALLS))?))? / each);
+        table.row(NAMES[1], "60 ns", 100, &mut ours, Some(&mut theirs))?;
+    }
+    Ok(())
+}
+
+/// Polls a future until it is ready.
+fn polled<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(done) = future.as_mut().poll(&mut context) {
+            return done;
+        }
+    }
 }

@@ -48,7 +48,7 @@ pub(in crate::runtime) unsafe fn run(
         if slice.is_some() && !(*at).has_guests_ask_for_fuel() {
             return Err(refused(
                 "guests of this store do not wait where a slice of fuel ends: their code is to be made by an engine \
-                 with `fuel` and `fuel_slices` in its configuration",
+                 with fuel and slices of it in its configuration",
             ));
         }
         call::check_entry(store)?;

@@ -134,7 +134,7 @@ def argument(ty, name, function):
         return "(void *)&o.room"
     values = {
         "char *": '"run"', "uint8_t *": "(void *)&o.room", "wasm_limits_t *": "&o.limits", "wasm_val_t *": "&o.val", "int32_t *": "(void *)&o.room", "size_t *": "(void *)&o.room",
-        "uint32_t *": "(void *)&o.room", "uint64_t *": "(void *)&o.room", "stepwell_breakpoint_t *": "(void *)&o.room", "stepwell_watchpoint_t *": "(void *)&o.room",
+        "uint32_t *": "(void *)&o.room", "stepwell_call_status_t *": "(void *)&o.room", "uint64_t *": "(void *)&o.room", "stepwell_breakpoint_t *": "(void *)&o.room", "stepwell_watchpoint_t *": "(void *)&o.room",
         "stepwell_source_t *": "(void *)&o.room", "stepwell_number_t *": "(void *)&o.room", "stepwell_line_t *": "(void *)&o.room", "stepwell_covered_block_t *": "(void *)&o.room", "stepwell_covered_side_t *": "(void *)&o.room", "stepwell_line_place_t *": "(void *)&o.room", "stepwell_function_t *": "(void *)&o.room", "stepwell_instruction_t *": "(void *)&o.room", "stepwell_machine_code_t *": "(void *)&o.room", "stepwell_scope_t": "STEPWELL_SCOPE_MODULE", "stepwell_field_t *": "&o.field", "stepwell_raw_val_t *": "(void *)&o.room", "void *": "NULL", "bool": "true", "size_t": "1",
         "uint32_t": "0", "uint64_t": "1", "int32_t": "0", "byte_t *": "o.text",
         "wasm_valkind_t": "WASM_I32", "wasm_mutability_t": "WASM_CONST", "wasm_memory_pages_t": "0", "wasm_table_size_t": "0",
