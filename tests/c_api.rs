@@ -48,6 +48,7 @@ programs!(
     events,
     watch,
     delete_orders,
+    embed,
     config,
     limits,
     misuse,
