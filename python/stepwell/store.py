@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._calls import HostFunction
     from .debugger import Debugger
     from .values import Box, ExternRef
+    from .wasi import Wasi
 
 
 class Store(Managed):
@@ -73,6 +74,16 @@ class Store(Managed):
         with self._lock:
             check(c.stepwell_store_limits_set(self._handle, memory_bytes, table_elements, instances))
             check(c.stepwell_store_heap_limit_set(self._handle, heap_bytes))
+
+    def set_wasi(self, wasi: Wasi) -> None:
+        """Gives its programs what WASI has for them, by the functions that `Linker.define_wasi()` defines for all stores, in the place
+        of what they had."""
+        with self._lock:
+            handle = self._handle
+            config, outputs = wasi._config()
+            for output in outputs:
+                self._keep(output)
+            check(c.stepwell_store_wasi_set(handle, config))
 
     def set_core_dumps(self, asked: bool) -> None:
         """Has each `Trap` that leaves a guest of it have a core dump, `trap.core_dump()`, or ends that. No debugger is needed."""
