@@ -375,7 +375,7 @@ unsafe fn ask_for_table(vmctx: *mut VMContext, table: NonNull<TableData>, init: 
     // SAFETY: the caller's promise; references to the inside of the store and of the table end before the host is asked.
     unsafe {
         let store = (*(*vmctx).store).store.cast::<StoreInner>();
-        let roots = (&(*store).roots).clone();
+        let roots = (*store).roots.clone();
         let scope = roots.scope();
         let (growth, element) = (Growth::of_table(table.as_ref(), delta), table.as_ref().element);
         let _ = Val::from_raw_in((*store).giving(), reference(init), element.into());

@@ -18,7 +18,7 @@ pub(in crate::runtime) unsafe fn allows(store: NonNull<StoreInner>, growth: &Gro
     // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
     unsafe {
         let at = store.as_ptr();
-        let Some(limiter) = (&(*at).limiter).clone() else { return Ok(true) };
+        let Some(limiter) = (*at).limiter.clone() else { return Ok(true) };
         if std::mem::replace(&mut (*at).limiting, true) {
             // What the host does while it is asked has no one to ask.
             return Ok(false);
