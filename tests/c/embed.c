@@ -2,6 +2,7 @@
    are copied, imports that are not there, memory that is read and written with a check, and a say in growth and deadlines. */
 #include "check.h"
 
+#include <fenv.h>
 #include <stdint.h>
 
 static int finalized;
@@ -274,8 +275,15 @@ typedef struct limiter {
   stepwell_growth_t last;
 } limiter;
 
+/* How numbers are computed; `fegetround` tells of a register that guests do not use. */
+static bool rounds_up(void) {
+  volatile double one = 1.0, three = 3.0;
+  return one / three > 0x1.5555555555555p-2;
+}
+
 static void limit(void *env, const stepwell_growth_t *growth, stepwell_outcome_t *outcome) {
   limiter *l = env;
+  CHECK(rounds_up()); /* the host's way, whoever asks */
   l->asked++;
   l->last = *growth;
   if (l->leaves) {
@@ -308,6 +316,8 @@ static void growth(void) {
   wasm_memory_t *memory;
   limiter l = {0}, other = {0};
   uint64_t before = 9;
+  wasm_func_t *grow;
+  CHECK(fesetround(FE_UPWARD) == 0);
   finalized = 0;
   l.store = store;
   l.most = 2 * 65536;
@@ -339,6 +349,17 @@ static void growth(void) {
   CHECK(!instance && l.last.maximum == UINT64_MAX);
   l.most = 65536;
   OK(stepwell_linker_instantiate(linker, store, module, &instance, NULL));
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  /* asked by a guest */
+  module = MODULE(store, EVENTS);
+  OK(stepwell_linker_define_unknown_imports_as_traps(linker, module));
+  OK(stepwell_linker_instantiate(linker, store, module, &instance, NULL));
+  grow = check_func(instance, "grow");
+  l.most = 3 * 65536;
+  CHECK(call_i32(grow, 2) == 1 && call_i32(grow, 1) == -1 && rounds_up());
+  CHECK(l.last.current == 3 * 65536 && l.last.desired == 4 * 65536 && l.last.maximum == 4 * 65536);
+  wasm_func_delete(grow);
   /* another takes its place */
   other.most = UINT64_MAX;
   OK(stepwell_store_limiter_set(store, limit, &other, finalize));
@@ -353,6 +374,7 @@ static void growth(void) {
   wasm_store_delete(store);
   CHECK(finalized == 3 && finalized_last == &other);
   wasm_engine_delete(engine);
+  CHECK(fesetround(FE_TONEAREST) == 0);
 }
 
 typedef struct deadline {
