@@ -29,7 +29,7 @@ pub fn engines() -> [Engine; 2] {
 /// A store whose guests cannot take the fuzzer's memory.
 pub fn store(engine: &Engine) -> Store {
     let mut store = Store::new(engine);
-    store.set_limits(StoreLimits { memory_bytes: 64 << 20, table_elements: 100_000, instances: 100, heap_bytes: 16 << 20 });
+    store.set_limits(StoreLimits { memory_bytes: 64 << 20, table_elements: 100_000, instances: 100, heap_bytes: 16 << 20, ..StoreLimits::default() });
     store.set_fuel(FUEL).expect("fuel is on");
     store
 }

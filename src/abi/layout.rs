@@ -319,6 +319,8 @@ pub struct Activation {
     pub saved_exit_head: usize,
     /// How the host computes with floats, if that is not how guests do: its control and status word; else 0.
     pub host_floats: u32,
+    /// The call on a stack of its own that this is the entry of; null if it is on the stack of whoever called.
+    pub call: *mut c_void,
 }
 
 /// What an armed stop point finds behind its text. It stands at the start of the read-write *cell page*, which

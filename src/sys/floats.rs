@@ -77,6 +77,7 @@ mod tests {
             saved_exit_pc: 0,
             saved_exit_head: 0,
             host_floats: said,
+            call: std::ptr::null_mut(),
         };
         // SAFETY: it is there.
         drop(unsafe { HostFloats::of(&raw mut act) });

@@ -42,6 +42,7 @@ pub mod activation;
 pub mod environment;
 #[doc(hidden)]
 pub mod faults;
+pub mod fiber;
 pub mod floats;
 #[cfg(target_os = "linux")]
 mod linux;

@@ -359,7 +359,13 @@ fn not_while_a_guest_runs() {
 fn failed_instances_go_and_limits_are_for_what_is_there() {
     for mut store in stores() {
         let trapping = module(store.engine(), "(module (memory 1) (func $start unreachable) (start $start))");
-        store.set_limits(StoreLimits { memory_bytes: 10 << 16, table_elements: 10, instances: 10, heap_bytes: 0 });
+        store.set_limits(StoreLimits {
+            memory_bytes: 10 << 16,
+            table_elements: 10,
+            instances: 10,
+            heap_bytes: 0,
+            ..StoreLimits::default()
+        });
         for _ in 0..10 {
             assert_eq!(Instance::new(&mut store, &trapping, &[]).unwrap_err().kind(), ErrorKind::Trap);
             assert!(!store.as_store_mut().lacked_room());

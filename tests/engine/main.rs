@@ -20,4 +20,5 @@ mod module_limits;
 mod proposals;
 mod rerun;
 mod runtime;
+mod suspended;
 mod typed_references;

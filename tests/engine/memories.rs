@@ -190,7 +190,13 @@ fn what_cannot_be_made_is_refused_by_its_size() {
         let text = r#"(module (memory i64 0x100000000) (data (i64.const 0xff0000000000) "far"))"#;
         let error = Instance::new(&mut store, &module(&engine, text), &[]).unwrap_err();
         assert!(error.message().contains("281474976710656"), "{error}");
-        store.set_limits(StoreLimits { memory_bytes: 100, table_elements: 10, instances: 5, heap_bytes: 0 });
+        store.set_limits(StoreLimits {
+            memory_bytes: 100,
+            table_elements: 10,
+            instances: 5,
+            heap_bytes: 0,
+            ..StoreLimits::default()
+        });
         let memory = Memory::new(&mut store, wide(PageSize::BYTE, 60, None)).unwrap();
         assert_eq!(memory.grow(&mut store, 40).unwrap(), 60);
         assert_eq!(memory.grow(&mut store, 1).unwrap_err().kind(), ErrorKind::Limit);

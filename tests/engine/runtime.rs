@@ -594,7 +594,13 @@ fn memories_that_grow_keep_their_contents_and_move_where_they_must() {
 fn limits_of_a_store_hold() {
     let engine = engine();
     let mut store = Store::new(&engine);
-    store.set_limits(StoreLimits { memory_bytes: 3 << 16, table_elements: 10, instances: 2, heap_bytes: 0 });
+    store.set_limits(StoreLimits {
+        memory_bytes: 3 << 16,
+        table_elements: 10,
+        instances: 2,
+        heap_bytes: 0,
+        ..StoreLimits::default()
+    });
     let text = r#"(module (memory 1) (table 4 externref)
         (func (export "memory") (param i32) (result i32) (memory.grow (local.get 0)))
         (func (export "table") (param i32) (result i32) (table.grow (ref.null extern) (local.get 0))))"#;

@@ -60,6 +60,7 @@ const WIDTH: usize = 120;
 const RESERVED: &[Row] = &[
     ("libc", &["sys", "isa", "wasi", "remote"]),
     ("region", &["sys"]),
+    ("corosensei", &["sys"]),
     ("rustix", &["sys", "wasi", "remote"]),
     ("cap_std", &["wasi"]),
     ("cap_fs_ext", &["wasi"]),

@@ -449,6 +449,7 @@ mod tests {
             saved_exit_pc: 0,
             saved_exit_head: 0,
             host_floats: 0,
+            call: null_mut(),
         }
     }
 

@@ -40,6 +40,9 @@ pub struct Config {
     /// as it was at first: see [`Engine::trim`](crate::runtime::Engine::trim). Each is two of the mappings of which a
     /// process has some 65,000.
     pub kept_memories: usize,
+    /// The most stacks of calls that are done ([`Call`](crate::runtime::Call)) that the engine keeps for the next, with
+    /// the memory that they have come to use.
+    pub kept_stacks: usize,
     /// Bytes of stack that the guests of a store may use, counted from the outermost call.
     pub max_stack: usize,
     /// Bytes of stack kept free below the guests' limit, for host functions, traps and stop callbacks, and for what is
@@ -53,6 +56,8 @@ pub struct Config {
     /// Guests count the instructions that they run, and trap when they have run as many as
     /// [`Store::set_fuel`](crate::runtime::Store::set_fuel) let them.
     pub fuel: bool,
+    /// Where a slice of fuel that a [`Call`](crate::runtime::Call) was given is used up, it waits. With `fuel`.
+    pub fuel_slices: bool,
     /// Guests look at the engine's epoch, and trap when it has come to their store's deadline, or when another thread
     /// interrupts them.
     pub epoch: bool,
@@ -99,11 +104,13 @@ impl Default for Config {
             memory_guard: 32 << 20,
             memory_images: true,
             kept_memories: 1000,
+            kept_stacks: 128,
             max_stack: 512 << 10,
             stop_reserve: 256 << 10,
             nan_canonicalization: false,
             relaxed_simd_deterministic: false,
             fuel: false,
+            fuel_slices: false,
             epoch: false,
             optimize: true,
             parallel: true,
@@ -118,6 +125,13 @@ impl Default for Config {
         }
     }
 }
+
+/// Bytes of stack, at least, that are kept below the address under which no guest is entered: for a trampoline with the
+/// most parameters and results, and for what leaves a guest that traps at once.
+pub(in crate::runtime) const LEAST_BELOW_FLOOR: usize = 40 << 10;
+
+/// Bytes, at least, that are kept below the guests' limit.
+pub(in crate::runtime) const LEAST_RESERVE: usize = LEAST_BELOW_FLOOR + (8 << 10);
 
 /// The least stack guests and callbacks are given.
 const MIN_STACK: usize = 16 << 10;
@@ -157,11 +171,17 @@ impl Config {
         }
     }
 
-    /// Whether guests ask for more where the fuel is used up that was laid out for them, since nothing else has them
-    /// hear those who ask for a debugger.
+    /// Whether guests ask for more where the fuel is used up that was laid out for them: for slices, or since nothing
+    /// else has them hear those who ask for a debugger.
     #[inline]
     pub(in crate::runtime) fn refuels(&self) -> bool {
-        self.fuel && self.debug && !self.epoch
+        self.fuel && (self.fuel_slices || self.debug && !self.epoch)
+    }
+
+    /// Bytes of stack kept below the guests' limit, at least.
+    #[inline]
+    pub(in crate::runtime) fn stack_reserve(&self) -> usize {
+        self.stop_reserve.max(LEAST_RESERVE)
     }
 
     /// How many bytes of address space a memory has that never moves, its guard included.

@@ -12,6 +12,7 @@ use crate::runtime::compiled::manifest::Manifest;
 use crate::runtime::compiled::pool::Pool;
 use crate::runtime::compiled::profile::Publisher;
 use crate::runtime::compiled::rerun::RerunCache;
+use crate::runtime::compiled::stacks::Stacks;
 use crate::sys::pages::{Reservation, address_space_limit};
 use crate::sys::profile::Profiler;
 use crate::sys::refusals::flips_refused;
@@ -46,6 +47,7 @@ struct EngineInner {
     signatures: Signatures,
     pool: Pool,
     kept_pages: KeptPages,
+    stacks: Stacks,
     reruns: RerunCache,
     /// Code of all stores reads it, by its address.
     epoch: AtomicU64,
@@ -61,6 +63,7 @@ impl Engine {
         let publisher = Publisher::new(&config)?;
         let reruns = RerunCache::new(config.rerun_cache, config.log.clone());
         let (signatures, kept_pages) = Default::default();
+        let stacks = Stacks::new(&config);
         let pool = Pool::new(config.kept_memories, config.memory_space());
         // A deadline of this very epoch is over at once; one of 0 would be an interrupt.
         let epoch = AtomicU64::new(1);
@@ -71,6 +74,7 @@ impl Engine {
             signatures,
             pool,
             kept_pages,
+            stacks,
             reruns,
             epoch,
             fallbacks,
@@ -178,6 +182,11 @@ impl Engine {
         &self.0.kept_pages
     }
 
+    /// Stacks for calls that can be left in the middle.
+    pub(in crate::runtime) fn stacks(&self) -> &Stacks {
+        &self.0.stacks
+    }
+
     /// The rerun code of its modules.
     pub(in crate::runtime) fn reruns(&self) -> &RerunCache {
         &self.0.reruns
@@ -220,11 +229,12 @@ impl Engine {
     }
 
     /// Lets go of what the engine keeps for instances to come: the address space of memories that are gone
-    /// ([`Config::kept_memories`]), and pages of tables. What lives stays as it is, and what is given up later is kept
+    /// ([`Config::kept_memories`]), pages of tables, and stacks ([`Config::kept_stacks`]). What lives stays as it is, and what is given up later is kept
     /// again.
     pub fn trim(&self) {
         self.pool().trim();
         self.kept_pages().trim();
+        self.stacks().trim();
     }
 
     /// The epoch.

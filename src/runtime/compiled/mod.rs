@@ -13,3 +13,4 @@ pub(in crate::runtime) mod pool;
 pub(in crate::runtime) mod profile;
 pub(in crate::runtime) mod rerun;
 pub(in crate::runtime) mod serialize;
+pub(in crate::runtime) mod stacks;

@@ -104,7 +104,7 @@ impl StoreInner {
         if self.attachment.is_none() {
             return Err(Error::new(ErrorKind::State, "no debugger is attached to this store"));
         }
-        if !self.vm.activation.is_null() {
+        if self.has_frames() {
             return Err(Error::new(
                 ErrorKind::State,
                 "a Wasm function of this store is running; detach after it has returned",

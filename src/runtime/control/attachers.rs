@@ -2,6 +2,7 @@
 //! wait, and where they do is noted. So a debugger can be attached.
 
 use crate::base::Result;
+use crate::runtime::store::calls::outside;
 use crate::runtime::store::inner::StoreInner;
 use crate::sys::floats::HostFloats;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -21,7 +22,7 @@ pub(in crate::runtime) unsafe fn serve(store: NonNull<StoreInner>) -> Result<()>
         let at = store.as_ptr();
         while let Some(due) = (*at).attachers.next() {
             let scope = (*at).roots.scope();
-            let outcome = catch_unwind(AssertUnwindSafe(|| due.call(store.cast())));
+            let outcome = catch_unwind(AssertUnwindSafe(|| outside(store, || due.call(store.cast()))));
             (*at).roots.end_scope(scope);
             match outcome {
                 Ok(outcome) => outcome?,

@@ -3,7 +3,7 @@
 use crate::abi::{Activation, HOST_FUNC, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
 use crate::isa::{self, HostToWasm};
-use crate::runtime::compiled::config::Config;
+use crate::runtime::compiled::config::{Config, LEAST_BELOW_FLOOR, LEAST_RESERVE};
 use crate::runtime::control::{attachers, dump, tell, trap};
 use crate::runtime::objects::host::HostHead;
 use crate::runtime::store::events::Event;
@@ -82,20 +82,7 @@ unsafe fn enter(
     unsafe {
         let vm = &raw mut (*store.as_ptr()).vm;
         let outer = (*vm).activation;
-        if !outer.is_null() {
-            if activation::current() != outer {
-                check_nesting(outer)?;
-            }
-            if (*store.as_ptr()).deadline.is_asking() {
-                return Err(being_asked());
-            }
-            if stack_pointer() < (*store.as_ptr()).stack_floor {
-                return Err(trap::no_stack(&*store.as_ptr()));
-            }
-        }
-        if (*store.as_ptr()).attachers.are_asked() {
-            attachers::serve(store)?;
-        }
+        check_entry(store)?;
         if outer.is_null() {
             prepare(&mut *store.as_ptr())?;
         }
@@ -110,6 +97,7 @@ unsafe fn enter(
             saved_exit_fp: (*vm).exit_fp,
             saved_exit_pc: (*vm).exit_pc,
             saved_exit_head: (*vm).exit_head,
+            call: null_mut(),
         };
         let at = &raw mut act;
         activation::set(at);
@@ -138,12 +126,47 @@ unsafe fn enter(
     }
 }
 
+/// Refuses to enter a store whose guests cannot be called here or now, and calls back who has asked for it.
+///
+/// # Safety
+/// The store is alive, and no reference to its inside is held.
+#[inline(always)]
+pub(in crate::runtime) unsafe fn check_entry(store: NonNull<StoreInner>) -> Result<()> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        check_stack(store)?;
+        if !(*store.as_ptr()).vm.activation.is_null() {
+            if (*store.as_ptr()).deadline.is_asking() {
+                return Err(being_asked());
+            }
+            if stack_pointer() < (*store.as_ptr()).stack_floor {
+                return Err(trap::no_stack(&*store.as_ptr()));
+            }
+        }
+        if (*store.as_ptr()).attachers.are_asked() {
+            attachers::serve(store)?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a store whose guests wait on another stack than those of this thread.
+///
+/// # Safety
+/// The store is alive.
+#[inline(always)]
+pub(in crate::runtime) unsafe fn check_stack(store: NonNull<StoreInner>) -> Result<()> {
+    // SAFETY: the caller's promise.
+    let outer = unsafe { (*store.as_ptr()).vm.activation };
+    if outer.is_null() || activation::current() == outer { Ok(()) } else { check_nesting(outer) }
+}
+
 /// Tells those who listen that a guest is about to be entered.
 ///
 /// # Safety
 /// The store is alive, and no reference to its inside is held.
 #[cold]
-unsafe fn tell_entry(store: NonNull<StoreInner>) -> Result<()> {
+pub(in crate::runtime) unsafe fn tell_entry(store: NonNull<StoreInner>) -> Result<()> {
     // SAFETY: the caller's promise; the reference ends before anybody is told.
     let within_call = unsafe {
         let inner = &*store.as_ptr();
@@ -179,13 +202,6 @@ fn check_nesting(outer: *mut Activation) -> Result<()> {
     ))
 }
 
-/// Bytes of stack, at least, that are kept below the address under which no guest is entered: for a trampoline with the
-/// most parameters and results, and for what leaves a guest that traps at once.
-const LEAST_BELOW_FLOOR: usize = 40 << 10;
-
-/// Bytes, at least, that are kept below the guests' limit.
-const LEAST_RESERVE: usize = LEAST_BELOW_FLOOR + (8 << 10);
-
 /// Bytes, at least, that a guest is given, or it is not entered.
 const LEAST_FOR_GUEST: usize = 4 << 10;
 
@@ -198,21 +214,19 @@ fn stack_pointer() -> usize {
 
 /// What the outermost entry into a store's guests needs: a stack limit, and on a thread's first, a signal stack.
 #[inline]
-fn prepare(store: &mut StoreInner) -> Result<()> {
+pub(in crate::runtime) fn prepare(store: &mut StoreInner) -> Result<()> {
     let config = store.engine.config();
     if config.signals {
         signals::prepare_thread()?;
     }
     let sp = stack_pointer();
-    let size = match &store.attachment {
-        None => config.max_stack,
-        Some(attachment) => attachment.stack_ratio.scale(config.max_stack),
-    };
+    let size = store.guest_stack();
     let (limit, floor) = limits_for(config, sp, size);
     if limit + LEAST_FOR_GUEST > sp {
         return Err(trap::no_stack(store));
     }
     store.runs += 1;
+    store.run = store.runs;
     (store.vm.stack_limit, store.stack_floor) = (limit, floor);
     Ok(())
 }
@@ -229,7 +243,7 @@ fn limits_for(config: &Config, sp: usize, size: usize) -> (usize, usize) {
     } else {
         // A stack of the host's own making that it has not stated: the configuration alone says how much the guest may
         // take.
-        (wanted, config.stop_reserve.max(LEAST_RESERVE))
+        (wanted, config.stack_reserve())
     };
     // Half of the reserve is for what runs within events.
     (limit, limit.saturating_sub(reserve) + LEAST_BELOW_FLOOR.max(reserve / 2))
@@ -254,7 +268,7 @@ pub(in crate::runtime) fn widen_stack(store: &mut StoreInner) {
 /// The error with which the guest was left; a panic goes on from here.
 #[cold]
 #[inline(never)]
-unsafe fn left(store: NonNull<StoreInner>) -> Error {
+pub(in crate::runtime) unsafe fn left(store: NonNull<StoreInner>) -> Error {
     // SAFETY: the store is alive, and the guest that used it is gone.
     match unsafe { (*store.as_ptr()).pending.take() } {
         // SAFETY: as above, and nobody has come to the store since.

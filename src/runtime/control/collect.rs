@@ -28,7 +28,7 @@ pub(super) unsafe fn collect(store: &mut StoreInner) {
     let mut marking = heap.begin(&mut store.vm.heap);
     // SAFETY: the caller's promise.
     unsafe { store.held_references(&mut |ty, value| see(&mut marking, ty, value)) };
-    frames::walk_all(store, |frame| {
+    frames::walk_waiting(store, |frame| {
         // SAFETY: the frame is live, and not running.
         unsafe { frame_references(store, frame, |ty, value| see(&mut marking, ty, value)) };
         ControlFlow::Continue(())

@@ -4,6 +4,7 @@ use crate::abi::TrapCode;
 use crate::code::broken;
 use crate::runtime::control::{attachers, call, trap};
 use crate::runtime::objects::deadline::{AtDeadline, Verdict};
+use crate::runtime::store::calls::{Awaited, outside, wait_for};
 use crate::runtime::store::events::PcKind;
 use crate::runtime::store::inner::StoreInner;
 use crate::sys::floats::HostFloats;
@@ -16,6 +17,15 @@ use std::ptr::NonNull;
 /// # Safety
 /// The store is alive, no reference to its inside is held, and the exit frame is noted.
 pub(in crate::runtime) unsafe fn due(store: NonNull<StoreInner>) -> bool {
+    // SAFETY: handed on to the caller.
+    unsafe { look(store, goes_on_or_waits, TrapCode::Interrupt) }
+}
+
+/// The same of a guest that waits for another thread, and cannot leave its stack meanwhile.
+///
+/// # Safety
+/// As [`due`].
+pub(in crate::runtime) unsafe fn due_in_wait(store: NonNull<StoreInner>) -> bool {
     // SAFETY: handed on to the caller.
     unsafe { look(store, may_go_on, TrapCode::Interrupt) }
 }
@@ -78,6 +88,15 @@ unsafe fn has_more_fuel(store: NonNull<StoreInner>) -> bool {
         if (*at).attachers.are_asked() && !attachers::serve_at_check(store) {
             return false;
         }
+        if (*at).slice_is_over() && (*at).fuel_left() > had {
+            if (*at).call_here().is_none() {
+                (*at).stretch_slice();
+            } else if !waits(store, Awaited::Slice) {
+                return false;
+            } else if (*at).fuel_laid_out() > had {
+                return true;
+            }
+        }
         // The host may have said what there is, even that it is what it was: then more, or less, is laid out by now.
         let goes_on = (*at).lay_out_more_than(had);
         if !goes_on {
@@ -87,7 +106,54 @@ unsafe fn has_more_fuel(store: NonNull<StoreInner>) -> bool {
     }
 }
 
-/// Whether guests may go on; asks the host if somebody wants that.
+/// Has the guest wait: false if it is to be left, for the reason that is left where the host's reasons for that are.
+///
+/// # Safety
+/// The store is alive, no reference to its inside is held, the guest's stack is one that can be left, and the exit frame
+/// is noted.
+#[cold]
+unsafe fn waits(store: NonNull<StoreInner>, what: Awaited) -> bool {
+    // SAFETY: the caller's promise.
+    match unsafe { wait_for(store, what) } {
+        Ok(()) => true,
+        Err(error) => {
+            // SAFETY: as above.
+            unsafe { (*store.as_ptr()).deadline.refuse(error) };
+            false
+        }
+    }
+}
+
+/// Whether a guest goes on: it waits where its call is one that yields at deadlines. One that is told to go on finds a
+/// deadline that is still over to be the next epoch's.
+///
+/// # Safety
+/// As [`due`].
+unsafe fn goes_on_or_waits(store: NonNull<StoreInner>) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let at = store.as_ptr();
+        let yields = |at: *mut StoreInner| (*at).call_here().is_some_and(|call| (*call.as_ptr()).yields);
+        if !yields(at) || !(*at).deadline.is_reached((*at).engine.epoch()) {
+            return may_go_on(store);
+        }
+        if (*at).attachers.are_asked() && !attachers::serve_at_check(store) {
+            return false;
+        }
+        if !waits(store, Awaited::Deadline) {
+            return false;
+        }
+        let epoch = (*at).engine.epoch();
+        if yields(at) && (*at).deadline.is_reached(epoch) {
+            (*at).deadline.put_off(epoch.saturating_add(1));
+        }
+        // There may be another reason to look.
+        may_go_on(store)
+    }
+}
+
+/// Whether guests may go on; asks the host if somebody wants that. A call that yields at deadlines goes on to where it
+/// can.
 ///
 /// # Safety
 /// The store is alive, and no reference to its inside is held.
@@ -104,11 +170,12 @@ pub(in crate::runtime) unsafe fn may_go_on(store: NonNull<StoreInner>) -> bool {
             return matches!(verdict, Verdict::GoOn);
         }
         let floats = HostFloats::of((*at).vm.activation);
-        let answer = catch_unwind(AssertUnwindSafe(|| match &verdict {
+        let ask = || match &verdict {
             Verdict::Ask(ask) => ask().map(|()| None),
             Verdict::Over(at_deadline) => at_deadline().map(Some),
             Verdict::GoOn | Verdict::End => Ok(None),
-        }));
+        };
+        let answer = catch_unwind(AssertUnwindSafe(|| outside(store, ask)));
         drop(floats);
         let (answer, refusal, panic) = match answer {
             Ok(Ok(answer)) => (answer, None, None),

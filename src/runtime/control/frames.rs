@@ -10,11 +10,13 @@ use crate::runtime::control::frames;
 use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::owned::EventId;
 use crate::runtime::objects::values::Val;
+use crate::runtime::store::calls::{CallState, LeftAt};
 use crate::runtime::store::events::{EventRecord, PcKind};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::slots::{instance_in, read_slot};
 use crate::runtime::store::views::StoreRef;
 use crate::runtime::store::virtual_frame::VirtualFrame;
+use smallvec::SmallVec;
 use std::ops::ControlFlow;
 use std::ptr::null;
 
@@ -360,6 +362,19 @@ pub(in crate::runtime) fn walk_all<'a>(store: &'a StoreInner, visit: impl FnMut(
     unsafe { walk_from(store, From::now(store), Visited::All, visit) }
 }
 
+/// The same, and those of calls whose stacks were left.
+pub(in crate::runtime) fn walk_waiting<'a>(
+    store: &'a StoreInner,
+    mut visit: impl FnMut(&RawFrame<'a>) -> ControlFlow<()>,
+) {
+    walk_all(store, &mut visit);
+    for call in store.waiting_calls() {
+        let Some(LeftAt { pc, fp, .. }) = call.waits_at() else { continue };
+        // SAFETY: it has been left there.
+        unsafe { walk_from(store, From { activation: &raw const call.activation, pc, fp }, Visited::All, &mut visit) };
+    }
+}
+
 /// The same, from where the guest had been left at some time before.
 ///
 /// # Safety
@@ -552,7 +567,10 @@ impl<'a> StoreRef<'a> {
     #[inline]
     pub fn frame_id(self, slot: CodeSlot, func: DefinedFuncIndex, fp: usize) -> usize {
         let code = self.inner().registry.get(slot);
-        code.and_then(|code| code.engine.tables().function(func)).map_or(fp, |function| function.frame_id(fp))
+        let id = code.and_then(|code| code.engine.tables().function(func)).map_or(fp, |function| function.frame_id(fp));
+        // That of a frame further in is lower.
+        let depth = if self.inner().calls.len() == 0 { 0 } else { self.inner().depth_of(fp) };
+        id | ((MOST_DEPTH - depth.min(MOST_DEPTH)) << DEPTH_SHIFT)
     }
 
     /// The same, of a kept frame.
@@ -578,5 +596,51 @@ impl<'a> StoreRef<'a> {
         let operands = frame.shape.unwrap_or_else(|| shape_at(tables, frame.wasm));
         let values = FrameValues::Slots { fp: frame.fp, tables, locals, operands };
         Some(FrameState { store, values })
+    }
+}
+
+/// Above the bits of an address, what a frame is known by says on how many stacks frames further out are.
+const DEPTH_SHIFT: u32 = usize::BITS - 16;
+
+/// The most of them that are told apart.
+const MOST_DEPTH: usize = (1 << 15) - 1;
+
+impl StoreInner {
+    /// How often there is another stack than the one before, from the store's oldest entry up to that with a frame at
+    /// this frame pointer.
+    #[cold]
+    #[inline(never)]
+    fn depth_of(&self, fp: usize) -> usize {
+        let mut entries: SmallVec<[*const Activation; 8]> = SmallVec::new();
+        let mut at: *const Activation = self.vm.activation;
+        let (mut of, mut found) = (0, false);
+        while !at.is_null() {
+            // SAFETY: linked activations are live, and so is the call that one is of.
+            unsafe {
+                if std::ptr::eq((*at).store, &raw const self.vm) {
+                    found = found
+                        || match (*at).call.cast::<CallState>().as_ref() {
+                            Some(call) => call.stack.contains(&fp),
+                            None => fp <= (*at).entry_sp && !self.is_on_stack_of_call(fp),
+                        };
+                    of += usize::from(!found);
+                    entries.push(at);
+                }
+                at = (*at).previous;
+            }
+        }
+        // SAFETY: as above.
+        let calls = entries.iter().skip(of).map(|entry| unsafe { (**entry).call });
+        let (mut depth, mut last) = (0, std::ptr::null_mut());
+        for call in calls.rev() {
+            depth += usize::from(call != last);
+            last = call;
+        }
+        depth
+    }
+
+    fn is_on_stack_of_call(&self, address: usize) -> bool {
+        // SAFETY: the store owns them.
+        self.calls.all().any(|call| unsafe { call.as_ref() }.stack.contains(&address))
     }
 }

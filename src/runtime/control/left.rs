@@ -9,10 +9,13 @@
 //! walking over frames, is changed as well. Whatever else knows a frame's code finds it by that address: exception
 //! handlers, stack maps, traps.
 
+use crate::abi::Activation;
 use crate::base::{Error, ErrorKind, Pc, Result, TextOffset};
 use crate::code::CodeSlot;
 use crate::isa;
+use crate::runtime::store::calls::LeftAt;
 use crate::runtime::store::inner::StoreInner;
+use std::ptr::NonNull;
 
 /// A word by which a frame goes on, or is found.
 struct Return {
@@ -38,8 +41,29 @@ impl StoreInner {
         // are chained by frame pointers down to the trampoline of the activation, whose return address is in no guest
         // code.
         unsafe {
-            let mut act = (*vm).activation;
-            let (mut noted, mut fp, mut head) = (&raw mut (*vm).exit_pc, (*vm).exit_fp, (*vm).exit_head);
+            let exit = (&raw mut (*vm).exit_pc, (*vm).exit_fp, (*vm).exit_head);
+            self.returns_of((*vm).activation, exit, &mut found)?;
+            for call in self.calls.all().map(NonNull::as_ptr) {
+                if let Some(LeftAt { fp, head, .. }) = (*call).waits_at() {
+                    self.returns_of(&raw mut (*call).activation, ((*call).left_pc(), fp, head), &mut found)?;
+                }
+            }
+        }
+        Ok(Returns(found))
+    }
+
+    /// The same, of the frames of an entry and of those before it on the same stacks. The newest was left there.
+    ///
+    /// # Safety
+    /// They are live.
+    unsafe fn returns_of(
+        &self,
+        mut act: *mut Activation,
+        (mut noted, mut fp, mut head): (*mut usize, usize, usize),
+        found: &mut Vec<Return>,
+    ) -> Result<()> {
+        // SAFETY: the caller's promise, and as above.
+        unsafe {
             while !act.is_null() {
                 let mut place = isa::return_place(head);
                 if *place != *noted {
@@ -54,12 +78,12 @@ impl StoreInner {
                 noted = &raw mut (*act).saved_exit_pc;
                 (fp, head) = ((*act).saved_exit_fp, (*act).saved_exit_head);
                 act = (*act).previous;
-                while !act.is_null() && (*act).store != vm {
+                while !act.is_null() && !std::ptr::eq((*act).store, &raw const self.vm) {
                     act = (*act).previous;
                 }
             }
         }
-        Ok(Returns(found))
+        Ok(())
     }
 
     /// What a word says, if that is an address in guest code to which a call returns.

@@ -5,6 +5,7 @@
 use crate::base::{Error, ErrorKind, MemoryIndex, Result, TableIndex};
 use crate::runtime::compiled::module::Module;
 use crate::runtime::objects::limiter::Growth;
+use crate::runtime::store::calls::outside;
 use crate::runtime::store::inner::StoreInner;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
@@ -25,7 +26,7 @@ pub(in crate::runtime) unsafe fn allows(store: NonNull<StoreInner>, growth: &Gro
         }
         // Where it was being asked something else already, guests are not called anyway.
         let first = (*at).deadline.begin_asking();
-        let answer = catch_unwind(AssertUnwindSafe(|| limiter(growth)));
+        let answer = catch_unwind(AssertUnwindSafe(|| outside(store, || limiter(growth))));
         if first {
             (*at).deadline.answer(None);
         }

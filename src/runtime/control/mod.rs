@@ -19,6 +19,7 @@ mod resume;
 pub(in crate::runtime) mod segments;
 pub(in crate::runtime) mod slot;
 pub(in crate::runtime) mod stop;
+pub(in crate::runtime) mod suspended;
 pub(in crate::runtime) mod tell;
 pub(in crate::runtime) mod trap;
 pub(in crate::runtime) mod virtual_frame;

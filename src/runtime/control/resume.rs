@@ -193,6 +193,7 @@ mod tests {
                 saved_exit_pc: 0,
                 saved_exit_head: 0,
                 host_floats: 0,
+                call: null_mut(),
             };
             let at = &raw mut act;
             let vmctx = 0x7654_3210usize;

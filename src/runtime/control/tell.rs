@@ -24,13 +24,18 @@ pub(in crate::runtime) unsafe fn tell(store: NonNull<StoreInner>, event: &Event<
         return Ok(Answer::GoOn);
     };
     // SAFETY: as above. What listeners are given of what guests have made, they hold as long as they are told.
-    let scope = unsafe { (*store.as_ptr()).roots.scope() };
+    let (scope, waits) = unsafe { ((*store.as_ptr()).roots.scope(), (*store.as_ptr()).waits) };
     // SAFETY: handed on to the caller. Who is told finds memories accessible.
     let answer = unsafe {
         if (*store.as_ptr()).watched { tell_unprotected(store, event, last) } else { tell_all(store, event, last) }
     };
     // SAFETY: as above.
-    unsafe { (*store.as_ptr()).roots.end_scope(scope) };
+    unsafe {
+        // Where the guest's stack was left meanwhile, that has ended the scope, and others have begun.
+        if (*store.as_ptr()).waits == waits {
+            (*store.as_ptr()).roots.end_scope(scope);
+        }
+    }
     answer
 }
 

@@ -69,7 +69,7 @@ pub(super) unsafe fn wait(
     // A time that is not to come in this process's life is never.
     let until = u64::try_from(timeout).ok().and_then(|span| Instant::now().checked_add(Duration::from_nanos(span)));
     // SAFETY: the caller's promise; the store's thread is here, and the memory is kept by `shared` alone.
-    let mut goes_on = || unsafe { deadline::due(store) };
+    let mut goes_on = || unsafe { deadline::due_in_wait(store) };
     // SAFETY: as above.
     let looks = unsafe { (*store.as_ptr()).looks_while_it_waits() };
     let ask: Option<(Duration, &mut dyn FnMut() -> bool)> = if looks { Some((OFTEN, &mut goes_on)) } else { None };

@@ -94,7 +94,8 @@ macro_rules! limit_methods {
 
             /// Sets what says what becomes of a guest whose deadline is over: on the guest's thread, where it may look at
             /// the store and change it, but call none of its guests. Without it, and behind an interrupt, the guest
-            /// ends. Threads of the guest's (WASI) ask it, too, about themselves.
+            /// ends. Threads of the guest's (WASI) ask it, too, about themselves; of a call that yields at deadlines it
+            /// is not asked.
             ///
             /// # Errors
             /// As [`Self::set_epoch_deadline`].

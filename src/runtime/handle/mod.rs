@@ -1,5 +1,6 @@
 //! What hosts can do with what they hold: the methods of all handles. Nothing in this room uses it.
 
+pub(in crate::runtime) mod call;
 mod change;
 mod core_dump;
 pub(in crate::runtime) mod engine;

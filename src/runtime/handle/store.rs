@@ -73,12 +73,12 @@ macro_rules! store_methods {
 
             /// Whether a guest function of it is on a stack.
             pub fn live_frames(&self) -> bool {
-                !self.as_store().inner().vm.activation.is_null()
+                self.as_store().inner().has_frames()
             }
 
             /// A number for the outermost call that is under way, or that was the last: it changes with each.
             pub fn run(&self) -> u64 {
-                self.as_store().inner().runs
+                self.as_store().inner().run
             }
 
             /// Does `work`. Handles of what guests have made ([`AnyRef`](crate::runtime::AnyRef)) that come out of the

@@ -195,6 +195,22 @@ impl Deadline {
         }
     }
 
+    /// The guest that looks is to be left, for this.
+    pub(in crate::runtime) fn refuse(&mut self, reason: Error) {
+        self.refusal = Some(reason);
+    }
+
+    /// Whether it is over by the epoch, and no interrupt has come.
+    pub(in crate::runtime) fn is_reached(&self, epoch: u64) -> bool {
+        self.armed.as_ref().is_some_and(|armed| epoch >= armed.set && !armed.flags.ended.load(Ordering::SeqCst))
+    }
+
+    /// It is over in this epoch, and not before.
+    pub(in crate::runtime) fn put_off(&mut self, epoch: u64) {
+        // Guests look at it, so there is one.
+        let _ = self.set(epoch);
+    }
+
     /// Why the host said no, if that is why the guest is left; with it, the interrupt is over.
     pub(in crate::runtime) fn take_refusal(&mut self) -> Option<Error> {
         let refusal = self.refusal.take()?;

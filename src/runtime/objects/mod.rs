@@ -16,6 +16,7 @@ pub(in crate::runtime) mod instance;
 pub(in crate::runtime) mod limiter;
 pub(in crate::runtime) mod mapped;
 pub(in crate::runtime) mod memory;
+pub(in crate::runtime) mod not_yet;
 pub(in crate::runtime) mod owned;
 pub(in crate::runtime) mod roots;
 pub(in crate::runtime) mod shared;

@@ -143,6 +143,14 @@ impl Roots {
         }
     }
 
+    /// Copies what was given since a scope has begun to `kept`, by which it is held from now on.
+    pub(in crate::runtime) fn park(&self, scope: Scope, kept: &mut Vec<u32>) {
+        if self.handed_out.load(Ordering::Relaxed) > scope.0 {
+            let table = self.table();
+            kept.extend(table.handed_out[scope.0..].iter().filter(|word| **word != 0));
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn give_up_from(&self, first: usize) {

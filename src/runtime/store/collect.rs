@@ -115,7 +115,7 @@ impl StoreMut<'_> {
     /// As there.
     pub unsafe fn collect(&mut self, roots: impl IntoIterator<Item = Root>) -> Result<Collected> {
         let inner = self.inner();
-        if !inner.vm.activation.is_null() {
+        if inner.has_frames() {
             return Err(Error::new(
                 ErrorKind::State,
                 "a Wasm function of this store is running: what cannot be reached is collected after it has returned",
@@ -594,6 +594,7 @@ impl StoreInner {
             raw
         };
         self.roots.made_by_guests(|word| see(ValType::ANYREF, raw_of(word)));
+        self.held_by_calls(&mut |ty, value| see(ty, value));
         for slot in self.externrefs.slots.iter().flatten() {
             if let Some(made) = slot.holds.and_then(|root| root.made_by_guest()) {
                 see(ValType::ANYREF, raw_of(made.to_word()));

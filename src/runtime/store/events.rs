@@ -32,6 +32,7 @@ use crate::runtime::compiled::module::{ModuleId, StackRatio};
 use crate::runtime::objects::handles::{ExnRef, Func, Instance, Memory};
 use crate::runtime::objects::owned::{EventId, Owned};
 use crate::runtime::objects::values::Val;
+use crate::runtime::store::calls::outside;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::slots::{instance_in, read_slot};
 use crate::runtime::store::views::{AsStore, AsStoreMut, StoreMut, StoreRef};
@@ -192,12 +193,18 @@ impl<T> Told<'_, T> {
     #[inline]
     pub fn call_host<R>(&mut self, call: impl FnOnce(StoreMut<'_>) -> R) -> R {
         let activation = self.store.inner().vm.activation;
-        if !self.of_guest || activation.is_null() {
+        if activation.is_null() {
             return call(self.store.as_store_mut());
         }
-        // SAFETY: an activation that a store knows is live, and what is called here waits for all that it calls.
-        let _floats = unsafe { HostFloats::of(activation) };
-        call(self.store.as_store_mut())
+        let (at, of_guest) = (self.store.ptr(), self.of_guest);
+        let store = self.store.as_store_mut();
+        let call = || {
+            // SAFETY: an activation that a store knows is live, and what is called here waits for all that it calls.
+            let _floats = of_guest.then(|| unsafe { HostFloats::of(activation) });
+            call(store)
+        };
+        // SAFETY: the store is lent to us, and nobody looks into it.
+        unsafe { outside(at, call) }
     }
 }
 

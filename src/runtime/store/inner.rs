@@ -25,6 +25,7 @@ use crate::runtime::objects::roots::Roots;
 use crate::runtime::objects::table::TableData;
 use crate::runtime::objects::values::Giving;
 use crate::runtime::objects::watched::MemoryWatch;
+use crate::runtime::store::calls::Calls;
 use crate::runtime::store::events::{Attachment, EventRecord, Resuming};
 use crate::runtime::store::modules::Modules;
 use crate::runtime::store::views::StoreRef;
@@ -43,13 +44,21 @@ pub struct StoreLimits {
     pub table_elements: u64,
     /// Instances, those that are dropped and not collected yet included.
     pub instances: usize,
+    /// Calls on stacks of their own ([`Call`](crate::runtime::Call)) that were not deleted.
+    pub calls: usize,
     /// Bytes of the heap on which guests make structures and arrays. Beyond about 4 GiB it makes no difference.
     pub heap_bytes: u64,
 }
 
 impl Default for StoreLimits {
     fn default() -> Self {
-        StoreLimits { memory_bytes: u64::MAX, table_elements: 20_000_000, instances: usize::MAX, heap_bytes: u64::MAX }
+        StoreLimits {
+            memory_bytes: u64::MAX,
+            table_elements: 20_000_000,
+            instances: usize::MAX,
+            calls: usize::MAX,
+            heap_bytes: u64::MAX,
+        }
     }
 }
 
@@ -110,8 +119,10 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) engine: Engine,
     /// Below this address no guest is entered, and nobody is told of a trap: what is left is for leaving the guest.
     pub(in crate::runtime) stack_floor: usize,
-    /// How often the host has entered the guest with no frame of the store live.
+    /// How often the host has entered the guest with no frame of the store live, or gone on with a call.
     pub(in crate::runtime) runs: u64,
+    /// A number for the outermost call that is under way, or that was the last.
+    pub(in crate::runtime) run: u64,
     /// The error or panic with which guest frames are being left.
     pub(in crate::runtime) pending: Option<Exit>,
     /// What core dumps of traps are made with, while they are asked for.
@@ -132,6 +143,12 @@ pub(in crate::runtime) struct StoreInner {
     /// What WASI keeps with it.
     pub(in crate::runtime) wasi: Option<Arc<dyn Any + Send + Sync>>,
     pub(in crate::runtime) data: Option<Box<dyn Any + Send>>,
+    /// Calls on stacks of their own that were not deleted.
+    pub(in crate::runtime) calls: Calls,
+    /// How often a guest has left its stack to wait.
+    pub(in crate::runtime) waits: u64,
+    /// What may still be laid out of the fuel for the slice that runs, if one does.
+    pub(in crate::runtime) slice: Option<i64>,
     // Instances go before the code and objects they use.
     pub(in crate::runtime) instances: SmallVec<[Owned<InstanceData>; 1]>,
     /// How many there have ever been.
@@ -197,10 +214,11 @@ impl StoreInner {
         unsafe { self.events.as_ref() }
     }
 
-    /// All events being told, the newest first.
+    /// All events being told, the newest first; then those in which guests wait whose stacks were left.
     pub(in crate::runtime) fn events(&self) -> impl Iterator<Item = &EventRecord> {
         // SAFETY: as above.
-        std::iter::successors(self.newest_event(), |event| unsafe { event.previous.as_ref() })
+        let told = std::iter::successors(self.newest_event(), |event| unsafe { event.previous.as_ref() });
+        told.chain(self.waiting_events())
     }
 
     /// What gives its host a value.

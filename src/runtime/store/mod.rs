@@ -1,6 +1,7 @@
 //! Stores: their inside, which owns all objects, the views that hosts get of it, and what is done to a store as a
 //! whole.
 
+pub(in crate::runtime) mod calls;
 pub(in crate::runtime) mod collect;
 pub(in crate::runtime) mod events;
 mod fuel;

@@ -12,6 +12,7 @@ use crate::runtime::objects::handles::Instance;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::owned::{EventIds, StoreId};
 use crate::runtime::objects::roots::Roots;
+use crate::runtime::store::calls::Calls;
 use crate::runtime::store::inner::{StoreInner, StoreLimits, Usage};
 use crate::runtime::store::modules::Modules;
 use smallvec::SmallVec;
@@ -64,6 +65,7 @@ impl Store {
             engine: engine.near(),
             stack_floor: 0,
             runs: 0,
+            run: 0,
             pending: None,
             dumping: None,
             events: null_mut(),
@@ -76,6 +78,9 @@ impl Store {
             limiting: false,
             wasi: None,
             data: None,
+            calls: Calls::default(),
+            waits: 0,
+            slice: None,
             instances: SmallVec::new(),
             instances_made: 0,
             modules: Modules::default(),
@@ -123,8 +128,11 @@ impl Drop for Store {
     fn drop(&mut self) {
         // SAFETY: the object was made by `new` and this is its one owner.
         unsafe {
+            if (*self.inner.as_ptr()).vm.activation.is_null() {
+                StoreInner::give_up_calls(self.inner);
+            }
             let inner = &mut *self.inner.as_ptr();
-            if !inner.vm.activation.is_null() {
+            if inner.has_frames() {
                 // Only unsafe code can bring this about. What the frames stand on is left to them.
                 return;
             }

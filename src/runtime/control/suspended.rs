@@ -1,0 +1,233 @@
+//! Calls on stacks of their own: running them, what a guest does there that waits for a host function, and giving them
+//! up. What they are is in `store/calls.rs`.
+
+use crate::abi::{VMFuncRef, ValRaw};
+use crate::base::{Error, ErrorKind, Result};
+use crate::isa;
+use crate::runtime::control::{announce, call};
+use crate::runtime::objects::host::HostHead;
+use crate::runtime::objects::not_yet::NotYet;
+use crate::runtime::store::calls::{Awaited, CallState, Phase, go_on, outside_of, wait_for};
+use crate::runtime::store::inner::{Exit, StoreInner};
+use crate::runtime::store::watch;
+use crate::sys::fiber::{Fiber, Switch};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::{NonNull, null_mut};
+
+/// Runs a call until it is done, or until its guest waits: then for what. `slice` is how much fuel it may take this
+/// time.
+///
+/// # Errors
+/// What the guest has ended with, and then it is done; [`ErrorKind::State`] where it cannot be run now, and what keeps
+/// guests from being entered: then it is as before.
+///
+/// # Panics
+/// When a host function or a callback panicked: the panic goes on here, and the store is poisoned.
+///
+/// # Safety
+/// The store is alive, the call is one of it, and no reference to the inside of either is held.
+pub(in crate::runtime) unsafe fn run(
+    store: NonNull<StoreInner>,
+    call: NonNull<CallState>,
+    slice: Option<i64>,
+) -> Result<Option<Awaited>> {
+    // SAFETY: the caller's promise; references to the insides end where they are made.
+    unsafe {
+        let (at, state) = (store.as_ptr(), call.as_ptr());
+        (*at).check_poison()?;
+        let awaited = match (*state).phase {
+            Phase::New => None,
+            Phase::Waits(awaited) => Some(awaited),
+            Phase::Runs => return Err(refused("the call runs already: it waits for what has been called in turn")),
+            Phase::Done => return Err(refused("the call is done")),
+        };
+        if matches!(awaited, Some(Awaited::Answer(_))) && (*state).answer.is_none() {
+            return Err(refused("a host function that the guest waits for has not been answered"));
+        }
+        if slice.is_some() && !(*at).has_guests_ask_for_fuel() {
+            return Err(refused(
+                "guests of this store do not wait where a slice of fuel ends: their code is to be made by an engine \
+                 with `fuel` and `fuel_slices` in its configuration",
+            ));
+        }
+        call::check_entry(store)?;
+        match (*at).vm.activation.is_null() {
+            true => {
+                call::prepare(&mut *at)?;
+                if (*state).run == 0 {
+                    (*state).run = (*at).runs;
+                }
+                (*at).run = (*state).run;
+            }
+            // What was touched before a guest was entered is known by their number.
+            false => (*at).runs += 1,
+        }
+        // What a host function has changed that the guest waits for is told when it goes on.
+        if (*at).watched && !matches!(awaited, Some(Awaited::Answer(_))) {
+            call::tell_entry(store)?;
+        }
+        if (*state).fiber.is_none() {
+            begin(store, call)?;
+        }
+        let outer_slice = (*at).slice;
+        let carried = std::mem::take(&mut (*state).carried);
+        match slice {
+            Some(units) => (*at).begin_slice(units, carried),
+            None if outer_slice.is_some() => {
+                (*at).slice = None;
+                (*at).lay_fuel_out();
+            }
+            None => {}
+        }
+        let done = go_on(store, call);
+        let laid_out = (*at).end_slice();
+        if matches!((*state).phase, Phase::Waits(Awaited::Slice)) {
+            (*state).carried = laid_out;
+        }
+        if let Some(units) = outer_slice {
+            (*at).begin_slice(units, 0);
+        }
+        match (*state).phase {
+            Phase::Waits(awaited) if !done => Ok(Some(awaited)),
+            _ if (*state).returned => Ok(None),
+            _ => Err(call::left(store)),
+        }
+    }
+}
+
+/// Gives a call a stack.
+///
+/// # Safety
+/// As [`run`].
+unsafe fn begin(store: NonNull<StoreInner>, call: NonNull<CallState>) -> Result<()> {
+    // SAFETY: the caller's promise. The work is run to its end before the call goes, and unwinds nowhere; of what it
+    // holds while it waits nothing is a thread's.
+    unsafe {
+        let state = call.as_ptr();
+        let stack = (*store.as_ptr()).engine.stacks().take()?;
+        (*state).stack = stack.bounds();
+        ((*state).activation.store, (*state).activation.call) = (store.as_ptr().cast(), state.cast());
+        (*state).fiber = Some(Fiber::new(stack, move |switch| work(store, call, switch)));
+        Ok(())
+    }
+}
+
+/// What is done on the stack of a call: its guest is called.
+///
+/// # Safety
+/// For [`begin`].
+unsafe fn work(store: NonNull<StoreInner>, call: NonNull<CallState>, switch: &Switch) {
+    // SAFETY: the caller's promise. Nothing here asks which thread it is on.
+    unsafe {
+        let (at, state) = (store.as_ptr(), call.as_ptr());
+        (*state).switch = switch;
+        for (to, (_, value)) in (*state).values.iter_mut().zip(std::mem::take(&mut (*state).held)) {
+            *to = value;
+        }
+        let (func, values) = ((*state).func, (*state).values.as_mut_ptr());
+        let act = &raw mut (*state).activation;
+        let watched = (*at).watched;
+        let returned = match (*state).trampoline {
+            None => {
+                let head = (*func.as_ptr()).vmctx.cast::<HostHead>();
+                let call_it = || {
+                    (*state).calls_host = true;
+                    ((*head).call)(head.cast(), null_mut(), values)
+                };
+                outside_or_wait(store, (func, values), call_it)
+            }
+            Some(trampoline) => match if watched { watch::protect(store) } else { Ok(()) } {
+                Ok(()) => isa::enter(act, trampoline, func.as_ptr(), null_mut(), values),
+                Err(error) => call::leave_with_error(store, error),
+            },
+        };
+        (*state).returned = returned;
+        if watched || (*at).watched {
+            (*at).forget_changed(act, usize::MAX);
+            watch::end_quiet(store);
+            if let Err(error) = watch::lift(store) {
+                (*state).returned = call::leave_with_error(store, error);
+            }
+        }
+        if (*state).returned {
+            let signature = (*at).engine.signature((*func.as_ptr()).sig);
+            let results = signature.func().results.iter().zip(&(*state).values);
+            (*state).held = results.map(|(ty, value)| (*ty, *value)).collect();
+        }
+    }
+}
+
+/// Calls a host function, `call`, for a guest on a stack of its own: on the stack of whoever runs that; and waits where
+/// it has no answer yet. False, with the reason in the store, where the guest is to be left.
+///
+/// # Safety
+/// The store is alive, its newest entry is that of a call on a stack of its own, and no reference to its inside is held.
+/// The values are those with which the function is called.
+pub(in crate::runtime) unsafe fn outside_or_wait(
+    store: NonNull<StoreInner>,
+    (func, values): (NonNull<VMFuncRef>, *mut ValRaw),
+    call: impl FnOnce() -> bool,
+) -> bool {
+    // SAFETY: the caller's promise; host functions do not unwind.
+    unsafe {
+        if outside_of(store, call) {
+            return true;
+        }
+        let at = store.as_ptr();
+        let not_yet = match &(*at).pending {
+            Some(Exit::Error(error)) => error.payload::<NotYet>().copied(),
+            _ => None,
+        };
+        let Some(NotYet(number)) = not_yet else { return false };
+        let Some(state) = (*at).call_here() else { return false };
+        (*at).pending = None;
+        (*state.as_ptr()).asked = Some(func);
+        let outcome = wait_for(store, Awaited::Answer(number)).and_then(|()| answered(store, values));
+        let outcome = match catch_unwind(AssertUnwindSafe(|| {
+            if (*at).watched { announce::called(store, func, values, outcome) } else { outcome }
+        })) {
+            Ok(outcome) => outcome,
+            Err(payload) => return call::leave_with_panic(store, payload),
+        };
+        match outcome {
+            Ok(()) => true,
+            Err(error) => call::leave_with_error(store, error),
+        }
+    }
+}
+
+/// Puts what a host function was answered where its results are looked for.
+///
+/// # Safety
+/// As [`outside_or_wait`]; the call has been gone on with.
+unsafe fn answered(store: NonNull<StoreInner>, values: *mut ValRaw) -> Result<()> {
+    // SAFETY: the caller's promise; the results are of the function's type.
+    unsafe {
+        let Some(call) = (*store.as_ptr()).call_here() else { return Err(refused("the call was lost")) };
+        let call = &mut *call.as_ptr();
+        call.asked = None;
+        call.answer.take().unwrap_or_else(|| Err(refused("the call was not answered")))?;
+        for (index, (_, value)) in std::mem::take(&mut call.held).into_iter().enumerate() {
+            *values.add(index) = value;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a host function is called by a call of it on a stack of its own. To be asked once.
+///
+/// # Safety
+/// The store is alive.
+pub(in crate::runtime) unsafe fn calls_host(store: NonNull<StoreInner>) -> bool {
+    // SAFETY: the caller's promise; an activation that a store knows is live, and so is its call.
+    unsafe {
+        let newest = (*store.as_ptr()).vm.activation.as_ref();
+        let call = newest.and_then(|newest| newest.call.cast::<CallState>().as_mut());
+        call.is_some_and(|call| std::mem::take(&mut call.calls_host))
+    }
+}
+
+#[cold]
+fn refused(why: &str) -> Error {
+    Error::new(ErrorKind::State, why)
+}
