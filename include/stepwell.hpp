@@ -812,6 +812,7 @@ class Engine;
 class Store;
 class Tag;
 class Val;
+class WasiConfig;
 
 // ---- What is under the handles ---------------------------------------------------------------------------------
 
@@ -2026,6 +2027,70 @@ private:
   detail::Owned<wasm_engine_t, wasm_engine_delete> ptr_;
 };
 
+namespace detail {
+
+/// What a host keeps with a store, with the address that stands for its type.
+template <class T> struct StoreData {
+  static constexpr char type = 0;
+  const void *tag = &type;
+  T value;
+  static void finalize(void *data) noexcept { delete static_cast<StoreData *>(data); }
+};
+
+/// A C++ function that a store asks something, by an outcome.
+template <class F> struct Asked {
+  F function;
+  std::weak_ptr<StoreBox> store;
+  static void finalize(void *env) noexcept { delete static_cast<Asked *>(env); }
+
+  /// Calls it, by `call(function)`, which says what the outcome's value is. What it throws ends the call of the guest.
+  template <class Call> void run(stepwell_outcome_t *outcome, Call &&call) noexcept {
+    std::optional<Thrown> thrown = no_further([&]() -> std::optional<Error> {
+      outcome->value = call(function);
+      return std::nullopt;
+    });
+    if (thrown) {
+      const StorePtr box = store.lock();
+      std::string text = thrown->error.what(); // up to a NUL, if there is one
+      const wasm_message_t message = {text.size() + 1, &text[0]};
+      outcome->trap = box ? wasm_trap_new(box->store, &message) : nullptr;
+      if (!outcome->trap) return; // not done: that is a trap, too
+      if (CallScope *scope = CallScope::find(box.get())) scope->keep(std::move(*thrown), stepwell_trap_message(outcome->trap));
+    }
+    outcome->done = 1;
+  }
+  static void limit(void *env, const stepwell_growth_t *growth, stepwell_outcome_t *outcome) noexcept;
+  static void over(void *env, std::uint64_t *epochs, stepwell_outcome_t *outcome) noexcept {
+    static_cast<Asked *>(env)->run(outcome, [&](F &function) -> std::uint64_t {
+      const std::optional<std::uint64_t> answer = function();
+      *epochs = answer.value_or(0);
+      return answer ? STEPWELL_AT_DEADLINE_EXTEND : STEPWELL_AT_DEADLINE_END;
+    });
+  }
+};
+
+} // namespace detail
+
+/// A memory or a table that is to be made, or to grow: its sizes in bytes or elements.
+struct Growth {
+  /// Whether it is a table.
+  bool is_table;
+  /// Its size now; 0 where it is to be made.
+  std::uint64_t current;
+  /// Its size if it may.
+  std::uint64_t desired;
+  /// The most that its type lets it have, if that says anything.
+  std::optional<std::uint64_t> maximum;
+};
+
+template <class F> void detail::Asked<F>::limit(void *env, const stepwell_growth_t *growth, stepwell_outcome_t *outcome) noexcept {
+  static_cast<Asked *>(env)->run(outcome, [&](F &function) -> std::uint64_t {
+    Growth asked{growth->what == STEPWELL_GROWING_TABLE, growth->current, growth->desired, std::nullopt};
+    if (growth->maximum != UINT64_MAX) asked.maximum = growth->maximum;
+    return function(static_cast<const Growth &>(asked)) ? 1 : 0;
+  });
+}
+
 /// Instances and all they own. It lives until the last handle of anything in it goes. Thread: one at a time, with all that is in it.
 class Store {
 public:
@@ -2090,6 +2155,41 @@ public:
   void clear_interrupt() {
     if (!valid()) detail::moved_from(class_name).raise();
     stepwell_store_interrupt_clear(raw());
+  }
+  /// `bool limiter(const Growth &)` says whether a memory or a table may be made, or grow, whoever wants that: where it may not, a
+  /// guest's instruction yields -1, and all else is an error. `limits` hold besides. It may look at the store; guests are not called
+  /// meanwhile, and nothing else grows. What it throws ends the guest's call.
+  template <class F> Result<void> try_limiter(F limiter) {
+    if (!valid()) return detail::moved_from(class_name);
+    using Env = detail::Asked<F>;
+    return detail::outcome(stepwell_store_limiter_set(raw(), Env::limit, new Env{std::move(limiter), box_}, Env::finalize));
+  }
+  template <class F> void limiter(F limiter) { try_limiter(std::move(limiter)).value(); }
+  /// `std::optional<std::uint64_t> over()` says what becomes of a guest whose deadline is over: it goes on for so many epochs more, or
+  /// (nothing) it traps, as without such a function. It may look at the store; guests are not called meanwhile. What it throws ends the
+  /// guest's call. For `Config::epoch(true)`.
+  template <class F> Result<void> try_at_deadline(F over) {
+    if (!valid()) return detail::moved_from(class_name);
+    using Env = detail::Asked<F>;
+    return detail::outcome(stepwell_store_at_deadline_set(raw(), Env::over, new Env{std::move(over), box_}, Env::finalize));
+  }
+  template <class F> void at_deadline(F over) { try_at_deadline(std::move(over)).value(); }
+  /// Gives the store's guests what WASI has for them, by the functions that `Linker::define_wasi()` defines, in the place of what
+  /// they had.
+  Result<void> try_wasi(WasiConfig config);
+  void wasi(WasiConfig config);
+  /// Keeps a value of the host's with the store, in the place of what was there. It goes behind everything that is in the store.
+  template <class T> Result<void> try_set_data(T value) {
+    if (!valid()) return detail::moved_from(class_name);
+    using Data = detail::StoreData<T>;
+    return detail::outcome(stepwell_store_data_set(raw(), new Data{&Data::type, std::move(value)}, Data::finalize));
+  }
+  template <class T> void set_data(T value) { try_set_data(std::move(value)).value(); }
+  /// That value; nothing if there is none of this type. It is not to be asked of a store whose data plain C has set.
+  template <class T> T *data() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    auto *found = static_cast<detail::StoreData<T> *>(stepwell_store_data_get(raw()));
+    return found && found->tag == &detail::StoreData<T>::type ? &found->value : nullptr;
   }
   /// Gives back what nothing holds any more. It is done by itself from time to time. An error inside a callback of the store.
   Result<void> try_collect() {
@@ -2405,6 +2505,13 @@ public:
   SharedModule(const Engine &engine, Span<const std::uint8_t> binary) : SharedModule(try_make(engine, binary).value()) {}
   /// Takes an owned module of the C API.
   explicit SharedModule(wasm_shared_module_t *owned) noexcept : ptr_(owned) {}
+  /// Whether a module is valid for the engine and uses only what is there; else the error says what is wrong and where. Nothing is
+  /// compiled.
+  static Result<void> try_validate(const Engine &engine, Span<const std::uint8_t> binary) {
+    if (!engine.valid()) return detail::moved_from(Engine::class_name);
+    const wasm_byte_vec_t bytes = detail::borrowed_bytes(binary);
+    return detail::outcome(stepwell_module_validate(engine.raw(), &bytes));
+  }
 
   bool valid() const noexcept { return ptr_ != nullptr; }
   /// Compiles the debug code now. `progress(done, total)` returns whether to go on; it may be called by another thread.
@@ -3714,6 +3821,8 @@ public:
     return try_env(variables).value(), *this;
   }
   WasiConfig &&env(const std::vector<std::pair<std::string, std::string>> &variables) && { return std::move(env(variables)); }
+  WasiConfig &args_inherit() & { return stepwell_wasi_config_args_inherit(need()), *this; }
+  WasiConfig &&args_inherit() && { return std::move(args_inherit()); }
   WasiConfig &env_inherit() & { return stepwell_wasi_config_env_inherit(need()), *this; }
   WasiConfig &&env_inherit() && { return std::move(env_inherit()); }
   WasiConfig &stdin_inherit() & { return stepwell_wasi_config_stdin_inherit(need()), *this; }
@@ -3836,6 +3945,13 @@ private:
   detail::Owned<stepwell_wasi_config_t, stepwell_wasi_config_delete> ptr_;
 };
 
+inline Result<void> Store::try_wasi(WasiConfig config) {
+  if (!valid()) return detail::moved_from(class_name);
+  if (!config.raw()) return detail::moved_from(WasiConfig::class_name);
+  return detail::outcome(stepwell_store_wasi_set(raw(), config.release()));
+}
+inline void Store::wasi(WasiConfig config) { try_wasi(std::move(config)).value(); }
+
 /// Names and what they stand for, from which a module's imports are found. Functions are of no store, other objects are of one.
 /// Thread: one at a time; with the store of what was defined, if there is one.
 class Linker {
@@ -3901,6 +4017,43 @@ public:
     return detail::outcome(stepwell_linker_define_wasi(raw(), store.raw(), config.release()));
   }
   Linker &define_wasi(Store &store, WasiConfig config) { return try_define_wasi(store, std::move(config)).value(), *this; }
+  /// Defines the functions of WASI preview 1 once, for instances in every store: each store has of it what `Store::wasi` gives it.
+  Result<void> try_define_wasi() {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_linker_define_wasi_for_stores(raw()));
+  }
+  Linker &define_wasi() { return try_define_wasi().value(), *this; }
+  /// Defines a module's exports as names of `name`, as WASI has it: the functions of a command, which exports `_start`, are made anew
+  /// for each call, in the store that it comes from; of a reactor one instance is made now, and its `_initialize` is called.
+  Result<void> try_define_module(Store &store, const std::string &name, const Module &module) {
+    if (std::optional<Error> error = names(name, name)) return std::move(*error);
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    if (!module.valid()) return detail::moved_from(Module::class_name);
+    const detail::StorePtr box = store.box();
+    std::optional<Error> error = detail::call_into(box, [&](wasm_trap_t **trap) {
+      return stepwell_linker_define_module(raw(), box->store, name.c_str(), module.raw(), trap);
+    });
+    if (error) return std::move(*error);
+    return {};
+  }
+  Linker &define_module(Store &store, const std::string &name, const Module &module) {
+    return try_define_module(store, name, module).value(), *this;
+  }
+  /// Defines the functions that the module imports and nobody has defined: each traps when it is called, and says its name.
+  Result<void> try_define_unknown_imports_as_traps(const Module &module) {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!module.valid()) return detail::moved_from(Module::class_name);
+    return detail::outcome(stepwell_linker_define_unknown_imports_as_traps(raw(), module.raw()));
+  }
+  Linker &define_unknown_imports_as_traps(const Module &module) { return try_define_unknown_imports_as_traps(module).value(), *this; }
+  /// A new linker with the names that this one has now.
+  Result<Linker> try_clone() const {
+    if (!valid()) return detail::moved_from(class_name);
+    stepwell_linker_t *linker = stepwell_linker_clone(raw());
+    if (!linker) return detail::last_error("copying a linker");
+    return Linker(linker);
+  }
+  Linker clone() const { return try_clone().value(); }
   /// Defines what the module imports and nobody has defined: functions that return zeros, zero globals, empty memories and tables.
   Result<void> try_fill_missing_with_defaults(Store &store, const Module &module) {
     if (!valid()) return detail::moved_from(class_name);
@@ -3946,6 +4099,15 @@ public:
     return InstancePre(pre);
   }
   InstancePre instantiate_pre(const Module &module) const { return try_instantiate_pre(module).value(); }
+  /// The same of a module that is of no store.
+  Result<InstancePre> try_instantiate_pre(const SharedModule &module) const {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!module.valid()) return detail::moved_from(SharedModule::class_name);
+    stepwell_instance_pre_t *pre = nullptr;
+    if (stepwell_error_t *error = stepwell_linker_instantiate_pre_shared(raw(), module.raw(), &pre)) return detail::take_error(error);
+    return InstancePre(pre);
+  }
+  InstancePre instantiate_pre(const SharedModule &module) const { return try_instantiate_pre(module).value(); }
 
   stepwell_linker_t *raw() const noexcept { return ptr_.get(); }
 

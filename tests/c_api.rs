@@ -49,6 +49,7 @@ programs!(
     events,
     watch,
     delete_orders,
+    embed,
     config,
     limits,
     misuse,

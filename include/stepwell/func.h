@@ -122,6 +122,13 @@ own stepwell_error_t *stepwell_func_new(wasm_store_t *store,
 STEPWELL_API wasm_store_t *stepwell_caller_store(const stepwell_caller_t *caller);
 
 /**
+ * What the host keeps with the caller's store (`stepwell_store_data_set`); NULL if that is nothing.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API void *stepwell_caller_data(const stepwell_caller_t *caller);
+
+/**
  * The instance whose function called. NULL if the host called directly.
  *
  * Thread: inside callback only.

@@ -145,6 +145,32 @@ own stepwell_error_t *stepwell_memory_grow(wasm_memory_t *memory,
                                           uint64_t *before_out);
 
 /**
+ * Copies `size` bytes at `offset` out of the memory. An error, and nothing copied, if they are not all inside: it says
+ * offset, size and how large the memory is. Guests on other threads may write a shared memory in between.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_memory_read(const wasm_memory_t *memory,
+                                          uint64_t offset,
+                                          byte_t *data,
+                                          size_t size);
+
+/**
+ * Copies `size` bytes into the memory, at `offset`. An error, and nothing written, if they do not all go in: it says
+ * offset, size and how large the memory is. Guests on other threads may use a shared memory in between.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_memory_write(wasm_memory_t *memory,
+                                           uint64_t offset,
+                                           const byte_t *data,
+                                           size_t size);
+
+/**
  * A new shared memory of zeros, for stores of this engine. Its type must be shared, and have a maximum: all the
  * address space for that is reserved now. NULL if it cannot be made; `stepwell_last_error()` says why.
  *

@@ -76,6 +76,14 @@ STEPWELL_API own stepwell_linker_t *stepwell_linker_new(const wasm_engine_t *eng
 STEPWELL_API void stepwell_linker_delete(own stepwell_linker_t *linker);
 
 /**
+ * A new linker with the names that a linker has now. What is defined in one later is not in the other. NULL for NULL.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+own stepwell_linker_t *stepwell_linker_clone(const stepwell_linker_t *linker);
+
+/**
  * Says whether a name may be defined again. At first it may not.
  *
  * Thread: any.
@@ -123,6 +131,40 @@ STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_linker_define_instance(stepwell_linker_t *linker,
                                                      const char *module,
                                                      const wasm_instance_t *instance);
+
+/**
+ * Defines a module's exports as names of `name`, as WASI has it for the two kinds of modules.
+ *
+ * A command exports a function `_start`. Its functions are defined, for every store: each call makes an instance of its
+ * own in the store that it comes from, calls the export there, and leaves the instance to be collected. Its imports are
+ * found now. Other exports of a command are no names, since there is no one instance that they could be of. A program's
+ * end by `proc_exit` ends the call of whoever called it, too.
+ *
+ * Everything else is a reactor: it is instantiated now, in `store`, its function `_initialize` is called, if it exports
+ * one, and all other exports are defined. A trap of either is written to `trap_out` (NULL if there is none), and nothing
+ * is defined then; everything else is the error. With `trap_out` NULL a trap is an error, too. What is defined in the
+ * linker meanwhile, by a host function that is called, is lost.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_linker_define_module(stepwell_linker_t *linker,
+                                                   wasm_store_t *store,
+                                                   const char *name,
+                                                   const wasm_module_t *module,
+                                                   own wasm_trap_t **trap_out);
+
+/**
+ * Defines the functions that the module imports and nobody has defined, for every store: each traps when it is called,
+ * and says its name. Imports that are no functions are left as they are.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_linker_define_unknown_imports_as_traps(stepwell_linker_t *linker,
+                                                                     const wasm_module_t *module);
 
 /**
  * What `module`.`name` stands for, in a store; NULL if it is not defined.
@@ -173,6 +215,17 @@ STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_linker_instantiate_pre(const stepwell_linker_t *linker,
                                                      const wasm_module_t *module,
                                                      own stepwell_instance_pre_t **out);
+
+/**
+ * The same for a shared module, which is of no store, as the result is.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_linker_instantiate_pre_shared(const stepwell_linker_t *linker,
+                                                            const wasm_shared_module_t *module,
+                                                            own stepwell_instance_pre_t **out);
 
 /**
  * Makes an instance and runs its start function. A trap is written to `trap_out` (NULL if there is none), and then

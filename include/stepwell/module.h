@@ -176,6 +176,17 @@ own stepwell_error_t *stepwell_shared_module_compile_debug(const wasm_shared_mod
                                                           void *env);
 
 /**
+ * Whether a module is valid for this engine and uses only what is there: no error if it is; else the error says what is
+ * wrong and where. Nothing is compiled.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_module_validate(const wasm_engine_t *engine,
+                                              const wasm_byte_vec_t *binary);
+
+/**
  * Writes what a module would import to `out`, in order, without compiling it: to say what is missing before that takes
  * its time. Functions' bodies are not looked at, so a module that is not valid may have imports. Else the errors are
  * those of `stepwell_module_new`.

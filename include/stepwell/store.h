@@ -12,6 +12,22 @@
 #define own
 #endif
 
+/** What becomes of a guest whose deadline is over. More may come. */
+typedef enum stepwell_at_deadline_enum {
+  /** It ends with a trap, `STEPWELL_TRAP_INTERRUPT`. */
+  STEPWELL_AT_DEADLINE_END = 0,
+  /** It goes on until the engine's epoch is so many further than it is then. */
+  STEPWELL_AT_DEADLINE_EXTEND = 1,
+} stepwell_at_deadline_enum;
+
+/** What is to become larger. */
+typedef enum stepwell_growing_enum {
+  /** A memory, whose sizes are told in bytes. */
+  STEPWELL_GROWING_MEMORY = 0,
+  /** A table, whose sizes are told in elements. */
+  STEPWELL_GROWING_TABLE = 1,
+} stepwell_growing_enum;
+
 /** Ends the guests of a store from other threads. It may outlive the store; then it does nothing. */
 typedef struct stepwell_interrupt_t stepwell_interrupt_t;
 
@@ -25,6 +41,35 @@ typedef struct stepwell_stack_t stepwell_stack_t;
 
 /** Asked whether a guest may go on: see `stepwell_store_ask_set`. */
 typedef void (*stepwell_ask_callback_t)(void *env, stepwell_outcome_t *outcome);
+
+/**
+ * Asked what becomes of a guest whose deadline is over: see `stepwell_store_at_deadline_set`. The outcome's value is
+ * one of `enum stepwell_at_deadline_enum`; for `STEPWELL_AT_DEADLINE_EXTEND`, `*epochs` says by how many, which is
+ * preset to 1, and 0 counts as that.
+ */
+typedef void (*stepwell_at_deadline_callback_t)(void *env,
+                                                uint64_t *epochs,
+                                                stepwell_outcome_t *outcome);
+
+/** A memory or a table that is to be made, or to grow. The library makes it; more may be added at its end. */
+typedef struct stepwell_growth_t {
+  /** Which of the two: one of `enum stepwell_growing_enum`. */
+  uint32_t what;
+  /** Its size now; 0 where it is to be made. */
+  uint64_t current;
+  /** Its size if it may. */
+  uint64_t desired;
+  /** The most that its type lets it have; `UINT64_MAX` if that says nothing. */
+  uint64_t maximum;
+} stepwell_growth_t;
+
+/**
+ * Asked whether a memory or a table may become larger: see `stepwell_store_limiter_set`. The outcome's value is not 0
+ * if it may. `growth` is borrowed.
+ */
+typedef void (*stepwell_limiter_callback_t)(void *env,
+                                            const stepwell_growth_t *growth,
+                                            stepwell_outcome_t *outcome);
 
 #ifdef __cplusplus
 extern "C" {
@@ -91,6 +136,27 @@ bool stepwell_store_same(const wasm_store_t *a,
  * Thread: one at a time per store.
  */
 STEPWELL_API bool stepwell_store_is_poisoned(const wasm_store_t *store);
+
+/**
+ * Keeps something of the host's with a store, in the place of what was there. `finalizer(data)` runs once: when
+ * something else is set (NULL too), when the store is gone, behind everything that was in it, or when this fails. It may
+ * be NULL. Callbacks find it by the store they get (`stepwell_caller_data`, `stepwell_stop_store`).
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_store_data_set(wasm_store_t *store,
+                                             void *data,
+                                             stepwell_finalizer_t finalizer);
+
+/**
+ * What the host keeps with a store; NULL if that is nothing. Whose it is, and how long it lives, is as before.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+void *stepwell_store_data_get(const wasm_store_t *store);
 
 /**
  * A stack of `bytes` bytes, at least 16 KiB, whose lowest is at `base`; guard pages are not counted. The memory stays
@@ -233,6 +299,48 @@ own stepwell_error_t *stepwell_store_ask_set(wasm_store_t *store,
  * Thread: one at a time per store.
  */
 STEPWELL_API void stepwell_store_interrupt_clear(wasm_store_t *store);
+
+/**
+ * Sets what says what becomes of a guest of the store whose deadline is over: it goes on, or it ends, which it does
+ * without such a callback. It runs on the guest's thread, which waits meanwhile. A trap in the outcome ends the guest
+ * with that trap, and so does an outcome that is not done, or that is none there is. It may read the store and change
+ * it, but calls of its guests are refused. Behind an interrupt it is not asked. Threads that a program of the store has
+ * begun (WASI) ask it about themselves, each on its own. An error where the engine was not configured with
+ * `stepwell_config_epoch_set`. `finalizer(env)` runs when another callback is set, the store is gone, or when this
+ * fails; it may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_store_at_deadline_set(wasm_store_t *store,
+                                                    stepwell_at_deadline_callback_t callback,
+                                                    void *env,
+                                                    stepwell_finalizer_t finalizer);
+
+/**
+ * Sets what says whether a memory or a table of the store may be made, or grow, whoever wants that: a guest's
+ * instruction yields -1 where it may not, and everything else fails with `STEPWELL_ERROR_LIMIT`. It is asked for each
+ * memory and table of an instance before that is made, and for what the type allows; `stepwell_store_limits_set` holds
+ * besides, and so does what the system has. It is not told what is given back: `current` says how large the memory or
+ * table is now.
+ *
+ * It runs before anything is changed, on the thread that uses the store. A trap in the outcome ends the guest's call
+ * with that trap, or fails the host's, and so does an outcome that is not done. It may read the store and change it,
+ * but calls of its guests are refused, and so is all that would ask it again: memories and tables are neither made nor
+ * grow meanwhile. Threads that a program of the store has begun (WASI) ask it, too, each on its own. Memories that
+ * stores share ask the limiter of the store by which they grow; `stepwell_sharedmemory_grow` asks nobody.
+ *
+ * `finalizer(env)` runs when another callback is set, the store is gone, or when this fails; it may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_store_limiter_set(wasm_store_t *store,
+                                                stepwell_limiter_callback_t callback,
+                                                void *env,
+                                                stepwell_finalizer_t finalizer);
 
 /**
  * Gives back what nothing holds any more: instances with their memories, tables and globals, host functions (their

@@ -101,6 +101,13 @@ own stepwell_error_t *stepwell_wasi_config_args_set(stepwell_wasi_config_t *conf
                                                    const char *const *argv);
 
 /**
+ * Gives the program the arguments of this process.
+ *
+ * Thread: any.
+ */
+STEPWELL_API void stepwell_wasi_config_args_inherit(stepwell_wasi_config_t *config);
+
+/**
  * Sets the environment: `count` names, and as many values. They are copied. A name must not be empty nor contain `=`.
  *
  * Thread: any.
@@ -286,7 +293,8 @@ own stepwell_error_t *stepwell_wasi_config_preopen_dir(stepwell_wasi_config_t *c
                                                       bool read_write);
 
 /**
- * Defines the functions of `wasi_snapshot_preview1`, all of them, for instances of this store. The instances share one
+ * Defines the functions of `wasi_snapshot_preview1`, all of them, for instances of this store alone (for those of all
+ * stores see `stepwell_linker_define_wasi_for_stores`). The instances share one
  * table of descriptors, which lives as long as the store. Sockets there are none, and `proc_raise` is refused
  * (`ENOTSUP`). A program's end by `proc_exit` is a trap with an exit status: see `stepwell_trap_exit_status`.
  *
@@ -297,6 +305,32 @@ STEPWELL_NODISCARD
 own stepwell_error_t *stepwell_linker_define_wasi(stepwell_linker_t *linker,
                                                  wasm_store_t *store,
                                                  own stepwell_wasi_config_t *config);
+
+/**
+ * Defines the functions of `wasi_snapshot_preview1`, all of them, once for instances of every store of the linker's
+ * engine, and `thread-spawn` of `wasi`. What they give a program is that of the store it calls from: see
+ * `stepwell_store_wasi_set`. So a `stepwell_instance_pre_t` of such a linker makes instances in any store, on several
+ * threads at once. A call in a store that has no WASI is a trap that says so. `thread-spawn` yields `EAGAIN` where the
+ * program may have no threads.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_linker_define_wasi_for_stores(stepwell_linker_t *linker);
+
+/**
+ * Gives a store what the configuration says, for the functions that `stepwell_linker_define_wasi_for_stores` defines.
+ * All instances of the store share it, with one table of descriptors. It lives as long as the store, or until it is
+ * set again: then the threads of the program before are ended, and its streams and directories closed. An error where
+ * it is to have threads, and the engine was not configured with `stepwell_config_epoch_set`.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_store_wasi_set(wasm_store_t *store,
+                                             own stepwell_wasi_config_t *config);
 
 #ifdef __cplusplus
 }  // extern "C"

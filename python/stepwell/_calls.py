@@ -294,6 +294,54 @@ def _call_ask(_: Optional[int], outcome: Any) -> None:
     outcome[0].done = 1
 
 
+class Asked:
+    """A Python function that a store is asked by. Kept by its store."""
+
+    def __init__(self, store: Store, function: Callable[..., Any]) -> None:
+        self.store = store
+        self.function = function
+        self.number = register(self)
+
+
+def _answer(env: int, outcome: Any, answer: Callable[[Callable[..., Any]], int]) -> None:
+    """Has a function of a store's answer. What it raises ends the guest, and is raised by the call that runs it; where none does, what
+    the library raises says it."""
+    asked = None
+    try:
+        asked = owner_of(env)
+        outcome[0].value = answer(asked.function)
+        outcome[0].done = 1
+    except BaseException as exception:
+        if _thread.stores:
+            _thread.exception = exception  # first, and without a call: there may be no room for one
+        if asked is not None:
+            outcome[0].trap = trap_from(asked.store, describe(exception))
+
+
+def _call_limiter(env: int, growth: Any, outcome: Any) -> None:
+    """What C calls before a memory or a table grows."""
+    def answer(limiter: Callable[..., Any]) -> int:
+        of = growth[0]
+        maximum = None if of.maximum == 2**64 - 1 else of.maximum
+        return 1 if limiter("table" if of.what else "memory", of.current, of.desired, maximum) else 0
+
+    _answer(env, outcome, answer)
+
+
+def _call_at_deadline(env: int, epochs: Any, outcome: Any) -> None:
+    """What C calls when a deadline is over."""
+    def answer(over: Callable[..., Any]) -> int:
+        more = over()
+        if more is None:
+            return 0
+        if not 0 < more < 1 << 64:
+            raise ValueError(f"a deadline is extended by 1 to 2**64 - 1 epochs, not {more}")
+        epochs[0] = more
+        return 1
+
+    _answer(env, outcome, answer)
+
+
 # What C calls. Other modules add theirs.
 _callbacks: List[Any] = []
 
@@ -385,6 +433,8 @@ def _watch_unraisable() -> None:
 
 call_host = callback(c.stepwell_guarded_func_callback_t, _call_host)
 ask = callback(c.stepwell_ask_callback_t, _call_ask)
+limiter = callback(c.stepwell_limiter_callback_t, _call_limiter)
+at_deadline = callback(c.stepwell_at_deadline_callback_t, _call_at_deadline)
 finished = c.stepwell_finalizer_t(_finished.append)
 no_finalizer = c.stepwell_finalizer_t()
 atexit.register(_signals.end_guests, finished)

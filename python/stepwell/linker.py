@@ -84,14 +84,45 @@ class Linker(Managed):
             check(c.stepwell_linker_define_instance(self._handle, c_string(module), instance._handle))
             self._of(instance.store)
 
-    def define_wasi(self, store: Store, wasi: Wasi) -> None:
-        """Defines the functions of WASI preview 1 for instances of this store, with what `wasi` gives them."""
+    def define_wasi(self, store: Optional[Store] = None, wasi: Optional[Wasi] = None) -> None:
+        """Defines the functions of WASI preview 1: once for all stores, each of which has of it what `Store.set_wasi` gives it; or for
+        instances of one store, with what `wasi` gives them."""
+        if store is None or wasi is None:
+            if store is not None or wasi is not None:
+                raise TypeError("define_wasi takes a store and what its programs get, or neither")
+            with self._lock:
+                check(c.stepwell_linker_define_wasi_for_stores(self._handle))
+            return
         config, outputs = wasi._config()
         with self._lock, store._lock:
             check(c.stepwell_linker_define_wasi(self._handle, store._handle, config))
             self._of(store)
             for output in outputs:
                 store._keep(output)
+
+    def define_module(self, store: Store, name: str, module: Module) -> None:
+        """Defines a module's exports as names of `name`, as WASI has it. The functions of a command, which exports `_start`, are made
+        anew for each call, in the store that it comes from. Of everything else, a reactor, an instance is made now, in `store`: its
+        `_initialize` is called, if it has one, and its other exports are defined."""
+        with self._lock, store._lock:
+            handle = store._module(module)
+            self._used_in(store)
+            _calls.enter(store, c.stepwell_linker_define_module, self._handle, store._handle, c_string(name), handle)
+            self._of(store)
+
+    def define_unknown_imports_as_traps(self, module: Module) -> None:
+        """Defines the functions that the module imports and nobody has defined: each traps when it is called, and says its name."""
+        with self._lock:
+            check(c.stepwell_linker_define_unknown_imports_as_traps(self._handle, module._view._handle))
+
+    def copy(self) -> Linker:
+        """A new linker with the names that this one has now."""
+        with self._lock:
+            other = Linker.__new__(Linker)
+            other._engine, other._lock = self._engine, threading.RLock()
+            other._hosts, other._stores = list(self._hosts), list(self._stores)
+            other._own(not_null(c.stepwell_linker_clone(self._handle), "stepwell_linker_clone"))
+            return other
 
     def get(self, store: Store, module: str, name: str) -> Optional[Extern]:
         """What `module`.`name` stands for in a store, or None."""

@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections import deque
 from ctypes import POINTER, byref, c_uint64
-from typing import TYPE_CHECKING, Any, Deque, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, Tuple
 
 from . import _bindings as c
 from . import _calls
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ._calls import HostFunction
     from .debugger import Debugger
     from .values import Box, ExternRef
+    from .wasi import Wasi
 
 
 class _LeftBehind:
@@ -77,6 +78,7 @@ class Store(Managed):
         self._children: weakref.WeakValueDictionary[int, StoreObject] = weakref.WeakValueDictionary()
         self._modules: Dict[int, Tuple[Module, ModuleHandle]] = {}  # by id: modules that were used in it, with their handles here
         self._kept: Dict[int, Any] = {}  # by id: what the store's C side calls
+        self._askers: Dict[str, Any] = {}  # by what it is asked: the functions that its C side asks
         self._boxes: Dict[int, Box] = {}  # by number: what the references that guests may hold stand for
         # By number: what guests hand back, if somebody still has it.
         self._references: weakref.WeakValueDictionary[int, ExternRef] = weakref.WeakValueDictionary()
@@ -112,6 +114,39 @@ class Store(Managed):
         with self._lock:
             check(c.stepwell_store_limits_set(self._handle, memory_bytes, table_elements, instances))
             check(c.stepwell_store_heap_limit_set(self._handle, heap_bytes))
+
+    def set_limiter(self, limiter: Callable[[str, int, int, Optional[int]], Any]) -> None:
+        """Has `limiter(kind, current, desired, maximum)` say whether a memory or a table may be made, or grow, whoever wants that: a
+        memory (`kind` is `"memory"`, sizes are bytes) or a table (`"table"`, elements); `maximum` is what its type says, or None.
+        Where the answer is false, a guest's instruction yields -1, and all else is an error. `set_limits` holds besides. It may look
+        at the store; guests are not called meanwhile, and nothing grows. What it raises ends the guest's call."""
+        with self._lock:
+            self._asked("limiter", c.stepwell_store_limiter_set, _calls.limiter, limiter)
+
+    def set_at_deadline(self, over: Callable[[], Optional[int]]) -> None:
+        """Has `over()` say what becomes of a guest whose deadline is over: for how many epochs more it goes on, or (None) that it traps,
+        as without such a function. It may look at the store; guests are not called meanwhile. What it raises ends the guest's call.
+        Needs `Engine(epoch=True)`."""
+        with self._lock:
+            self._asked("at_deadline", c.stepwell_store_at_deadline_set, _calls.at_deadline, over)
+
+    def _asked(self, name: str, set_function: Any, callback: Any, function: Callable[..., Any]) -> None:
+        """Has C ask a function, in the place of the one of this name before."""
+        if not callable(function):
+            raise TypeError(f"{name} is a callable, not {function!r}")
+        asked = _calls.Asked(self, function)
+        check(set_function(self._handle, callback, asked.number, _calls.no_finalizer))
+        self._askers[name] = asked
+
+    def set_wasi(self, wasi: Wasi) -> None:
+        """Gives its programs what WASI has for them, by the functions that `Linker.define_wasi()` defines for all stores, in the place
+        of what they had."""
+        with self._lock:
+            handle = self._handle
+            config, outputs = wasi._config()
+            for output in outputs:
+                self._keep(output)
+            check(c.stepwell_store_wasi_set(handle, config))
 
     def set_core_dumps(self, asked: bool) -> None:
         """Has each `Trap` that leaves a guest of it have a core dump, `trap.core_dump()`, or ends that. No debugger is needed."""
@@ -183,6 +218,7 @@ class Store(Managed):
                 handle.close()
             self._modules.clear()
             self._kept.clear()
+            self._askers.clear()
             self._boxes.clear()
             self._delete_given_back()
             super().close()

@@ -151,6 +151,15 @@ pub unsafe extern "C" fn stepwell_caller_store(caller: *const stepwell_caller_t)
     })
 }
 
+/// What the host keeps with the caller's store (`stepwell_store_data_set`); NULL if that is nothing.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_caller_data(caller: *const stepwell_caller_t) -> *mut c_void {
+    // SAFETY: C passes what its callback got, or NULL.
+    or_null("stepwell_caller_data", || Ok(unsafe { borrow(caller, "caller") }?.cell.host_data.get(&())))
+}
+
 /// The instance whose function called. NULL if the host called directly.
 ///
 /// Thread: inside callback only.

@@ -4,8 +4,8 @@ use super::module;
 use super::plumbing::cell::StoreCell;
 use super::plumbing::guard::or_error;
 use super::plumbing::handles::{
-    stepwell_error_t, stepwell_instance_pre_t, stepwell_linker_t, wasm_instance_t, wasm_module_t, wasm_store_t,
-    wasm_trap_t,
+    stepwell_error_t, stepwell_instance_pre_t, stepwell_linker_t, wasm_instance_t, wasm_module_t, wasm_shared_module_t,
+    wasm_store_t, wasm_trap_t,
 };
 use super::plumbing::object::Object;
 use super::plumbing::own::{Checked, Out, Own, borrow, handle};
@@ -52,6 +52,26 @@ pub unsafe extern "C" fn stepwell_linker_instantiate_pre(
         let out = out.check("out")?;
         // SAFETY: C passes live objects or NULL.
         let (linker, module) = unsafe { (borrow(linker, "linker")?, module::get(module)?) };
+        // SAFETY: `out` is C's.
+        unsafe { out.write(Own::new(linker.instantiate_pre(module)?)) };
+        Ok(())
+    })
+}
+
+/// The same for a shared module, which is of no store, as the result is.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_linker_instantiate_pre_shared(
+    linker: *const stepwell_linker_t,
+    module: *const wasm_shared_module_t,
+    out: Out<Own<stepwell_instance_pre_t>>,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_linker_instantiate_pre_shared", || {
+        let out = out.check("out")?;
+        // SAFETY: C passes live objects or NULL.
+        let (linker, module) = unsafe { (borrow(linker, "linker")?, borrow(module, "module")?) };
         // SAFETY: `out` is C's.
         unsafe { out.write(Own::new(linker.instantiate_pre(module)?)) };
         Ok(())

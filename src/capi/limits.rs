@@ -5,7 +5,8 @@ use super::plumbing::env::{Env, stepwell_finalizer_t};
 use super::plumbing::guard::{or_abort, or_error};
 use super::plumbing::handles::{stepwell_error_t, stepwell_interrupt_t, wasm_engine_t, wasm_store_t};
 use super::plumbing::own::{Out, Own, borrow, handle, null};
-use crate::runtime::Interrupter;
+use crate::base::{Error, ErrorKind};
+use crate::runtime::{AtDeadline, Growing, Growth, Interrupter};
 use std::ffi::c_void;
 use std::sync::Arc;
 
@@ -14,6 +15,49 @@ handle!(stepwell_interrupt_t => Interrupter);
 /// Asked whether a guest may go on: see `stepwell_store_ask_set`.
 pub type stepwell_ask_callback_t =
     Option<unsafe extern "C-unwind" fn(env: *mut c_void, outcome: *mut stepwell_outcome_t)>;
+
+/// What becomes of a guest whose deadline is over. More may come.
+#[repr(C)]
+pub enum stepwell_at_deadline_enum {
+    /// It ends with a trap, `STEPWELL_TRAP_INTERRUPT`.
+    STEPWELL_AT_DEADLINE_END = 0,
+    /// It goes on until the engine's epoch is so many further than it is then.
+    STEPWELL_AT_DEADLINE_EXTEND = 1,
+}
+
+/// Asked what becomes of a guest whose deadline is over: see `stepwell_store_at_deadline_set`. The outcome's value is
+/// one of `enum stepwell_at_deadline_enum`; for `STEPWELL_AT_DEADLINE_EXTEND`, `*epochs` says by how many, which is
+/// preset to 1, and 0 counts as that.
+pub type stepwell_at_deadline_callback_t =
+    Option<unsafe extern "C-unwind" fn(env: *mut c_void, epochs: *mut u64, outcome: *mut stepwell_outcome_t)>;
+
+/// What is to become larger.
+#[repr(C)]
+pub enum stepwell_growing_enum {
+    /// A memory, whose sizes are told in bytes.
+    STEPWELL_GROWING_MEMORY = 0,
+    /// A table, whose sizes are told in elements.
+    STEPWELL_GROWING_TABLE = 1,
+}
+
+/// A memory or a table that is to be made, or to grow. The library makes it; more may be added at its end.
+#[repr(C)]
+pub struct stepwell_growth_t {
+    /// Which of the two: one of `enum stepwell_growing_enum`.
+    pub what: u32,
+    /// Its size now; 0 where it is to be made.
+    pub current: u64,
+    /// Its size if it may.
+    pub desired: u64,
+    /// The most that its type lets it have; `UINT64_MAX` if that says nothing.
+    pub maximum: u64,
+}
+
+/// Asked whether a memory or a table may become larger: see `stepwell_store_limiter_set`. The outcome's value is not 0
+/// if it may. `growth` is borrowed.
+pub type stepwell_limiter_callback_t = Option<
+    unsafe extern "C-unwind" fn(env: *mut c_void, growth: *const stepwell_growth_t, outcome: *mut stepwell_outcome_t),
+>;
 
 /// Gives a store's guests so much fuel, in the place of what they had. Every instruction takes one unit, but for `nop`,
 /// `block`, `loop`, `else` and `end`, which take none. Instructions that run one after the other are paid for together,
@@ -177,4 +221,94 @@ pub unsafe extern "C" fn stepwell_store_interrupt_clear(store: *mut wasm_store_t
         unsafe { borrow(store, "store") }?.enter()?.clear_interrupt();
         Ok(())
     });
+}
+
+/// Sets what says what becomes of a guest of the store whose deadline is over: it goes on, or it ends, which it does
+/// without such a callback. It runs on the guest's thread, which waits meanwhile. A trap in the outcome ends the guest
+/// with that trap, and so does an outcome that is not done, or that is none there is. It may read the store and change
+/// it, but calls of its guests are refused. Behind an interrupt it is not asked. Threads that a program of the store has
+/// begun (WASI) ask it about themselves, each on its own. An error where the engine was not configured with
+/// `stepwell_config_epoch_set`. `finalizer(env)` runs when another callback is set, the store is gone, or when this
+/// fails; it may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_store_at_deadline_set(
+    store: *mut wasm_store_t,
+    callback: stepwell_at_deadline_callback_t,
+    env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+) -> Own<stepwell_error_t> {
+    const END: u64 = stepwell_at_deadline_enum::STEPWELL_AT_DEADLINE_END as u64;
+    const EXTEND: u64 = stepwell_at_deadline_enum::STEPWELL_AT_DEADLINE_EXTEND as u64;
+    let env = Env::new(env, finalizer);
+    or_error("stepwell_store_at_deadline_set", move || {
+        // SAFETY: C passes a live store or NULL.
+        let cell = unsafe { borrow(store, "store") }?;
+        let callback = callback.ok_or_else(|| null("callback"))?;
+        let ask = move || {
+            let mut epochs = 1;
+            // SAFETY: C registered the callback with this environment.
+            let call = |outcome| unsafe { callback(env.get(), &raw mut epochs, outcome) };
+            match stepwell_outcome_t::of("deadline callback", call)? {
+                END => Ok(AtDeadline::End),
+                EXTEND => Ok(AtDeadline::Extend(epochs)),
+                other => Err(Error::new(
+                    ErrorKind::Host,
+                    format!(
+                        "the deadline callback answered {other}, which is none of `enum stepwell_at_deadline_enum`"
+                    ),
+                )),
+            }
+        };
+        cell.enter()?.set_at_deadline(Some(Arc::new(ask)))
+    })
+}
+
+/// Sets what says whether a memory or a table of the store may be made, or grow, whoever wants that: a guest's
+/// instruction yields -1 where it may not, and everything else fails with `STEPWELL_ERROR_LIMIT`. It is asked for each
+/// memory and table of an instance before that is made, and for what the type allows; `stepwell_store_limits_set` holds
+/// besides, and so does what the system has. It is not told what is given back: `current` says how large the memory or
+/// table is now.
+///
+/// It runs before anything is changed, on the thread that uses the store. A trap in the outcome ends the guest's call
+/// with that trap, or fails the host's, and so does an outcome that is not done. It may read the store and change it,
+/// but calls of its guests are refused, and so is all that would ask it again: memories and tables are neither made nor
+/// grow meanwhile. Threads that a program of the store has begun (WASI) ask it, too, each on its own. Memories that
+/// stores share ask the limiter of the store by which they grow; `stepwell_sharedmemory_grow` asks nobody.
+///
+/// `finalizer(env)` runs when another callback is set, the store is gone, or when this fails; it may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_store_limiter_set(
+    store: *mut wasm_store_t,
+    callback: stepwell_limiter_callback_t,
+    env: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+) -> Own<stepwell_error_t> {
+    let env = Env::new(env, finalizer);
+    or_error("stepwell_store_limiter_set", move || {
+        // SAFETY: C passes a live store or NULL.
+        let cell = unsafe { borrow(store, "store") }?;
+        let callback = callback.ok_or_else(|| null("callback"))?;
+        let ask = move |growth: &Growth| {
+            let told = stepwell_growth_t {
+                what: match growth.of {
+                    Growing::Memory => stepwell_growing_enum::STEPWELL_GROWING_MEMORY,
+                    Growing::Table => stepwell_growing_enum::STEPWELL_GROWING_TABLE,
+                } as u32,
+                current: growth.current,
+                desired: growth.desired,
+                maximum: growth.maximum.unwrap_or(u64::MAX),
+            };
+            // SAFETY: C registered the callback with this environment.
+            let call = |outcome| unsafe { callback(env.get(), &raw const told, outcome) };
+            Ok(stepwell_outcome_t::of("limiter", call)? != 0)
+        };
+        cell.enter()?.set_limiter(Some(Arc::new(ask)));
+        Ok(())
+    })
 }

@@ -11,6 +11,7 @@ use super::plumbing::handles::{
 };
 use super::plumbing::object::Object;
 use super::plumbing::own::{Out, Own, borrow, borrow_mut, handle, null, string};
+use super::trap::trap_or_error;
 use super::{instance, instance_pre, module};
 use crate::base::{Error, ErrorKind, Escaped};
 use crate::runtime::{HostOrigin, Linker};
@@ -34,6 +35,15 @@ pub unsafe extern "C" fn stepwell_linker_new(engine: *const wasm_engine_t) -> Ow
 pub unsafe extern "C" fn stepwell_linker_delete(linker: Own<stepwell_linker_t>) {
     // SAFETY: C gives it back.
     unsafe { linker.delete("stepwell_linker_delete", "linker") }
+}
+
+/// A new linker with the names that a linker has now. What is defined in one later is not in the other. NULL for NULL.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_linker_clone(linker: *const stepwell_linker_t) -> Own<stepwell_linker_t> {
+    // SAFETY: C passes a live linker or NULL.
+    or_null("stepwell_linker_clone", || Ok(Own::new(unsafe { borrow(linker, "linker") }?.clone())))
 }
 
 /// Says whether a name may be defined again. At first it may not.
@@ -122,6 +132,62 @@ pub unsafe extern "C" fn stepwell_linker_define_instance(
         let (object, instance) = unsafe { instance::get(instance) }?;
         linker.instance(&mut *object.cell.enter()?, module, instance)?;
         Ok(())
+    })
+}
+
+/// Defines a module's exports as names of `name`, as WASI has it for the two kinds of modules.
+///
+/// A command exports a function `_start`. Its functions are defined, for every store: each call makes an instance of its
+/// own in the store that it comes from, calls the export there, and leaves the instance to be collected. Its imports are
+/// found now. Other exports of a command are no names, since there is no one instance that they could be of. A program's
+/// end by `proc_exit` ends the call of whoever called it, too.
+///
+/// Everything else is a reactor: it is instantiated now, in `store`, its function `_initialize` is called, if it exports
+/// one, and all other exports are defined. A trap of either is written to `trap_out` (NULL if there is none), and nothing
+/// is defined then; everything else is the error. With `trap_out` NULL a trap is an error, too. What is defined in the
+/// linker meanwhile, by a host function that is called, is lost.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_linker_define_module(
+    linker: *mut stepwell_linker_t,
+    store: *mut wasm_store_t,
+    name: *const c_char,
+    module: *const wasm_module_t,
+    trap_out: Out<Own<wasm_trap_t>>,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_linker_define_module", || {
+        // Callbacks may delete the handles: the call holds what it needs, and the linker is changed behind it.
+        // SAFETY: C passes live objects or NULL.
+        let (mut changed, cell) = unsafe { (borrow_mut(linker, "linker")?.clone(), borrow(store, "store")?.clone()) };
+        // SAFETY: C passes a C string and a live module, or NULL.
+        let (name, module) = unsafe { (string(name, "name")?.to_owned(), module::get(module)?.clone()) };
+        let mut store = cell.enter()?;
+        let outcome = changed.module(&mut *store, &name, &module);
+        // SAFETY: `trap_out` is NULL or C's.
+        if unsafe { trap_or_error(&cell, outcome, trap_out) }?.is_some() {
+            // SAFETY: the linker is as alive as before, unless a callback has deleted what its own caller is using.
+            *unsafe { borrow_mut(linker, "linker") }? = changed;
+        }
+        Ok(())
+    })
+}
+
+/// Defines the functions that the module imports and nobody has defined, for every store: each traps when it is called,
+/// and says its name. Imports that are no functions are left as they are.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_linker_define_unknown_imports_as_traps(
+    linker: *mut stepwell_linker_t,
+    module: *const wasm_module_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_linker_define_unknown_imports_as_traps", || {
+        // SAFETY: C passes live objects or NULL.
+        let (linker, module) = unsafe { (borrow_mut(linker, "linker")?, module::get(module)?) };
+        linker.define_unknown_imports_as_traps(module)
     })
 }
 

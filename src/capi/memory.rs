@@ -4,10 +4,10 @@ use super::bytes::byte_t;
 use super::plumbing::guard::{or_abort, or_error, or_null};
 use super::plumbing::handles::{stepwell_error_t, wasm_memory_t, wasm_memorytype_t, wasm_store_t};
 use super::plumbing::object::{Kind, Object};
-use super::plumbing::own::{Out, Own, borrow, handle};
+use super::plumbing::own::{Out, Own, borrow, bytes, handle, room};
 use super::type_object::TypeObject;
-use crate::base::Result;
-use crate::runtime::Memory;
+use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::{AsStore, Memory};
 use crate::wasm::ExternType;
 
 handle!(wasm_memory_t => Object, |object| matches!(object.kind, Kind::Memory(_)));
@@ -160,5 +160,59 @@ pub unsafe extern "C" fn stepwell_memory_grow(
             unsafe { before.write(pages) };
         }
         Ok(())
+    })
+}
+
+/// An offset as this machine has it; an error that says what does not fit, as everything beyond a memory's end is.
+fn place(memory: Memory, store: impl AsStore, offset: u64, size: usize) -> Result<usize> {
+    let len = memory.data_size(store)?;
+    usize::try_from(offset).map_err(|_| {
+        let message = format!("{size} bytes at {offset:#x} are beyond a memory of {len:#x} bytes");
+        Error::new(ErrorKind::Argument, message)
+    })
+}
+
+/// Copies `size` bytes at `offset` out of the memory. An error, and nothing copied, if they are not all inside: it says
+/// offset, size and how large the memory is. Guests on other threads may write a shared memory in between.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_memory_read(
+    memory: *const wasm_memory_t,
+    offset: u64,
+    data: *mut byte_t,
+    size: usize,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_memory_read", || {
+        // SAFETY: C passes a live memory or NULL.
+        let (object, memory) = unsafe { get(memory) }?;
+        // SAFETY: C passes room for so many bytes.
+        let to = unsafe { room(data.cast(), size, "data") }?;
+        let store = object.cell.enter()?;
+        memory.read(&*store, place(memory, &*store, offset, size)?, to)
+    })
+}
+
+/// Copies `size` bytes into the memory, at `offset`. An error, and nothing written, if they do not all go in: it says
+/// offset, size and how large the memory is. Guests on other threads may use a shared memory in between.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_memory_write(
+    memory: *mut wasm_memory_t,
+    offset: u64,
+    data: *const byte_t,
+    size: usize,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_memory_write", || {
+        // SAFETY: C passes a live memory or NULL.
+        let (object, memory) = unsafe { get(memory) }?;
+        // SAFETY: C passes so many bytes.
+        let from = unsafe { bytes(data.cast(), size, "data") }?;
+        let mut store = object.cell.enter()?;
+        let at = place(memory, &*store, offset, size)?;
+        memory.write(&mut *store, at, from)
     })
 }

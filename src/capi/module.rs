@@ -153,6 +153,23 @@ pub unsafe extern "C" fn wasm_module_validate(store: *mut wasm_store_t, binary: 
     })
 }
 
+/// Whether a module is valid for this engine and uses only what is there: no error if it is; else the error says what is
+/// wrong and where. Nothing is compiled.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_module_validate(
+    engine: *const wasm_engine_t,
+    binary: *const wasm_byte_vec_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_module_validate", || {
+        // SAFETY: C passes live objects or NULL.
+        let (engine, binary) = unsafe { (borrow(engine, "engine")?, plain(binary, "binary")?.as_bytes()) };
+        Module::validate(engine, binary)
+    })
+}
+
 /// Writes what the module imports to `out`, in order.
 ///
 /// Thread: any.

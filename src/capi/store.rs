@@ -1,11 +1,13 @@
 //! `wasm_store_t`, and the cell that all handles of a store share and keep it alive by.
 
 use super::plumbing::cell::StoreCell;
+use super::plumbing::env::{Env, stepwell_finalizer_t};
 use super::plumbing::guard::{or_abort, or_error, or_last_error, or_null};
 use super::plumbing::handles::{stepwell_error_t, wasm_engine_t, wasm_store_t};
 use super::plumbing::own::{Own, borrow};
 use crate::base::{Error, ErrorKind};
 use crate::runtime::{AsStore, Engine, StoreLimits};
+use std::ffi::c_void;
 use std::sync::Arc;
 
 /// A new, empty store of an engine.
@@ -137,4 +139,35 @@ pub unsafe extern "C" fn stepwell_store_same(a: *const wasm_store_t, b: *const w
 pub unsafe extern "C" fn stepwell_store_is_poisoned(store: *const wasm_store_t) -> bool {
     // SAFETY: C passes a live store or NULL.
     or_null("stepwell_store_is_poisoned", || Ok(unsafe { borrow(store, "store") }?.enter()?.is_poisoned()))
+}
+
+/// Keeps something of the host's with a store, in the place of what was there. `finalizer(data)` runs once: when
+/// something else is set (NULL too), when the store is gone, behind everything that was in it, or when this fails. It may
+/// be NULL. Callbacks find it by the store they get (`stepwell_caller_data`, `stepwell_stop_store`).
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_store_data_set(
+    store: *mut wasm_store_t,
+    data: *mut c_void,
+    finalizer: stepwell_finalizer_t,
+) -> Own<stepwell_error_t> {
+    let data = Env::new(data, finalizer);
+    or_error("stepwell_store_data_set", move || {
+        // SAFETY: C passes a live store or NULL.
+        let cell = unsafe { borrow(store, "store") }?;
+        let before = cell.host_data.set((), data);
+        drop(before);
+        Ok(())
+    })
+}
+
+/// What the host keeps with a store; NULL if that is nothing. Whose it is, and how long it lives, is as before.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_store_data_get(store: *const wasm_store_t) -> *mut c_void {
+    // SAFETY: C passes a live store or NULL.
+    or_null("stepwell_store_data_get", || Ok(unsafe { borrow(store, "store") }?.host_data.get(&())))
 }

@@ -9,7 +9,7 @@ use super::plumbing::handles::{
 use super::plumbing::own::{Out, Own, borrow, borrow_mut, handle, null, plain, string};
 use super::vecs::wasm_byte_vec_t;
 use crate::base::{Error, ErrorKind, Result};
-use crate::wasi::{Access, OutputBuffer, WasiConfig};
+use crate::wasi::{Access, OutputBuffer, WasiConfig, define};
 use std::ffi::{CStr, c_char, c_void};
 
 handle!(stepwell_wasi_config_t => WasiConfig);
@@ -162,6 +162,15 @@ pub unsafe extern "C" fn stepwell_wasi_config_args_set(
         config.set_args(args)?;
         Ok(())
     })
+}
+
+/// Gives the program the arguments of this process.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_wasi_config_args_inherit(config: *mut stepwell_wasi_config_t) {
+    // SAFETY: C passes a live configuration or NULL.
+    unsafe { set("stepwell_wasi_config_args_inherit", config, WasiConfig::inherit_args) }
 }
 
 /// Sets the environment: `count` names, and as many values. They are copied. A name must not be empty nor contain `=`.
@@ -449,7 +458,8 @@ pub unsafe extern "C" fn stepwell_wasi_config_preopen_dir(
     })
 }
 
-/// Defines the functions of `wasi_snapshot_preview1`, all of them, for instances of this store. The instances share one
+/// Defines the functions of `wasi_snapshot_preview1`, all of them, for instances of this store alone (for those of all
+/// stores see `stepwell_linker_define_wasi_for_stores`). The instances share one
 /// table of descriptors, which lives as long as the store. Sockets there are none, and `proc_raise` is refused
 /// (`ENOTSUP`). A program's end by `proc_exit` is a trap with an exit status: see `stepwell_trap_exit_status`.
 ///
@@ -470,5 +480,43 @@ pub unsafe extern "C" fn stepwell_linker_define_wasi(
         let outcome = config.add_to(linker, &mut *store);
         linker.root(&*store);
         outcome
+    })
+}
+
+/// Defines the functions of `wasi_snapshot_preview1`, all of them, once for instances of every store of the linker's
+/// engine, and `thread-spawn` of `wasi`. What they give a program is that of the store it calls from: see
+/// `stepwell_store_wasi_set`. So a `stepwell_instance_pre_t` of such a linker makes instances in any store, on several
+/// threads at once. A call in a store that has no WASI is a trap that says so. `thread-spawn` yields `EAGAIN` where the
+/// program may have no threads.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_linker_define_wasi_for_stores(
+    linker: *mut stepwell_linker_t,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_linker_define_wasi_for_stores", || {
+        // SAFETY: C passes a live linker or NULL.
+        define(unsafe { borrow_mut(linker, "linker") }?)
+    })
+}
+
+/// Gives a store what the configuration says, for the functions that `stepwell_linker_define_wasi_for_stores` defines.
+/// All instances of the store share it, with one table of descriptors. It lives as long as the store, or until it is
+/// set again: then the threads of the program before are ended, and its streams and directories closed. An error where
+/// it is to have threads, and the engine was not configured with `stepwell_config_epoch_set`.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_store_wasi_set(
+    store: *mut wasm_store_t,
+    config: Own<stepwell_wasi_config_t>,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_store_wasi_set", || {
+        // SAFETY: C gives the configuration away.
+        let config = unsafe { config.require("config") }?;
+        // SAFETY: C passes a live store or NULL.
+        config.give_to(&mut *unsafe { borrow(store, "store") }?.enter()?)
     })
 }

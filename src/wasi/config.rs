@@ -2,6 +2,7 @@
 
 use super::calls;
 use super::files::{Entry, Table};
+use super::program::{Program, Source};
 use super::streams::{Callback, Input, Output, OutputBuffer, Stream};
 use super::threads;
 use crate::base::{Error, ErrorKind, Escaped, Result};
@@ -101,6 +102,12 @@ impl WasiConfig {
         }
         self.args = args;
         Ok(self)
+    }
+
+    /// The arguments of this process.
+    pub fn inherit_args(&mut self) -> &mut WasiConfig {
+        self.args = std::env::args_os().map(OsStringExt::into_vec).collect();
+        self
     }
 
     /// The environment: names and values.
@@ -273,6 +280,35 @@ impl WasiConfig {
     /// [`ErrorKind::Argument`] where one is defined already, [`ErrorKind::State`] where a guest is to have threads that
     /// cannot be ended, and errors of making host functions.
     pub fn add_to(self, linker: &mut Linker, mut store: impl AsStoreMut) -> Result<()> {
+        let (most, state) = (self.threads, self.into_state());
+        let mut store = store.as_store_mut();
+        let threads = match most {
+            0 => None,
+            most => Some(threads::define_first(linker, &mut store, most, &state)?),
+        };
+        calls::define(linker, Some(store), &Source::Own(state, threads))
+    }
+
+    /// Gives a store what this says: the functions that [`define`](super::define) defined find it there, for all
+    /// instances of the store together. What the store had before is given up: its threads are ended, its streams and
+    /// directories closed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where a guest is to have threads that cannot be ended.
+    pub fn give_to(self, mut store: impl AsStoreMut) -> Result<()> {
+        let mut store = store.as_store_mut();
+        let threads = match self.threads {
+            0 => None,
+            most => Some(threads::of_first(&store, most)?),
+        };
+        let before = store.set_wasi(Arc::new(Program { state: self.into_state(), threads }));
+        // Callbacks' environments go with it.
+        drop(before);
+        Ok(())
+    }
+
+    /// What a program begins with.
+    fn into_state(self) -> Arc<calls::State> {
         let mut table = Table::new(self.descriptors);
         table.add(self.stdin);
         table.add(self.stdout);
@@ -280,11 +316,6 @@ impl WasiConfig {
         for (dir, name, access) in self.directories {
             table.add(Entry::preopened(dir, name, access == Access::ReadWrite));
         }
-        let state = Arc::new(calls::State::new(self.args, self.env, table));
-        let threads = match self.threads {
-            0 => None,
-            most => Some(threads::define_first(linker, &mut store, most, &state)?),
-        };
-        calls::define(linker, store, &state, threads)
+        Arc::new(calls::State::new(self.args, self.env, table))
     }
 }

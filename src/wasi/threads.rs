@@ -6,9 +6,11 @@
 //! store of the first is dropped. Who runs is ended as by an [`Interrupter`], so threads need `Config::epoch`.
 
 use super::calls::{self, State};
+use super::program::Source;
 use crate::base::{Error, ErrorKind, Escaped, Result};
 use crate::runtime::{
-    AsStoreMut, Caller, Extern, Func, Instance, Interrupter, Linker, Memory, Module, SharedMemory, Store, TypedFunc,
+    AsStoreMut, Caller, Extern, Func, Instance, Interrupter, Linker, Memory, Module, SharedMemory, Store, StoreMut,
+    TypedFunc,
 };
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,7 +57,18 @@ struct Thread {
 }
 
 /// Ends all threads but the first when it is dropped: with the first one's store.
-struct Owner(Arc<Threads>);
+pub(super) struct Owner(Arc<Threads>);
+
+impl Owner {
+    pub(super) fn threads(&self) -> &Threads {
+        &self.0
+    }
+
+    /// The same, to keep.
+    pub(super) fn shared(&self) -> &Arc<Threads> {
+        &self.0
+    }
+}
 
 impl Drop for Owner {
     fn drop(&mut self) {
@@ -120,10 +133,33 @@ impl Threads {
     }
 }
 
-/// Defines `thread-spawn` in a linker, for a program that may have so many threads besides its first.
+/// The threads of a program that may have so many besides its first, which runs in this store: what ends them when it
+/// is dropped.
 ///
 /// # Errors
 /// [`ErrorKind::State`] where guests cannot be ended from outside.
+pub(super) fn of_first(store: &StoreMut<'_>, most: u32) -> Result<Owner> {
+    let first = store.interrupter().map_err(|error| error.context("WASI threads, which end together"))?;
+    Ok(Owner(Arc::new(Threads { most: most.min(LARGEST), first, running: Mutex::default() })))
+}
+
+/// Defines `thread-spawn` in a linker, for programs that have what they may in their store.
+pub(super) fn define_for_stores(linker: &mut Linker) -> Result<()> {
+    let begin = |caller: Caller<'_>, argument: i32| -> Result<i32> {
+        let program = Source::Store.find(&caller, "thread-spawn")?;
+        match program.shared_threads() {
+            Some((threads, state)) => spawn(caller, threads, state, argument),
+            None => Ok(NO_MORE),
+        }
+    };
+    linker.func_wrap(MODULE, "thread-spawn", begin)?;
+    Ok(())
+}
+
+/// Defines `thread-spawn` in a linker, for a program that may have so many threads besides its first.
+///
+/// # Errors
+/// As [`of_first`].
 pub(super) fn define_first(
     linker: &mut Linker,
     mut store: impl AsStoreMut,
@@ -131,10 +167,8 @@ pub(super) fn define_first(
     state: &Arc<State>,
 ) -> Result<Arc<Threads>> {
     let mut store = store.as_store_mut();
-    let first = store.interrupter().map_err(|error| error.context("WASI threads, which end together"))?;
-    let most = most.min(LARGEST);
-    let threads = Arc::new(Threads { most, first, running: Mutex::default() });
-    let owner = Owner(threads.clone());
+    let owner = of_first(&store, most)?;
+    let threads = owner.0.clone();
     let state = state.clone();
     let spawn = Func::wrap(&mut store, move |caller: Caller<'_>, argument: i32| -> Result<i32> {
         spawn(caller, &owner.0, &state, argument)
@@ -220,7 +254,7 @@ fn prepare(
     state: &Arc<State>,
 ) -> Result<TypedFunc<(i32, i32), ()>> {
     let mut linker = Linker::new(store.engine());
-    calls::define(&mut linker, &mut *store, state, None)?;
+    calls::define(&mut linker, Some(store.as_store_mut()), &Source::Own(state.clone(), None))?;
     define_other(&mut linker, store, threads, state)?;
     for (from, name, memory) in memories {
         let memory = Memory::from_shared(&mut *store, &memory)?;

@@ -216,6 +216,90 @@ void on_coroutines() {
   FAILS(Stack::try_make(nullptr, 1), ErrorCode::Argument, "");
 }
 
+struct Tracked {
+  int *count;
+  explicit Tracked(int *counted) : count(counted) { ++*count; }
+  Tracked(Tracked &&other) noexcept : count(other.count) { ++*count; }
+  ~Tracked() { --*count; }
+};
+
+void data_growth_and_deadlines() {
+  Engine engine(Config().epoch(true));
+  int live = 0;
+  {
+    Store store(engine);
+    CHECK(!store.data<int>());
+    store.set_data(5);
+    CHECK(store.data<int>() && *store.data<int>() == 5 && !store.data<long>() && !store.data<Tracked>());
+    store.set_data(Tracked(&live));
+    CHECK(live == 1 && store.data<Tracked>()->count == &live && !store.data<int>());
+    Func func(store, [&](Caller &caller) -> int { return *caller.store().data<Tracked>()->count; });
+    CHECK(func.typed<int()>()() == 1);
+    // a limiter: growth of memories and tables, from the host and of instances
+    std::vector<Growth> asked;
+    std::uint64_t most = 2 * 65536;
+    store.limiter([&, owned = Tracked(&live)](const Growth &growth) {
+      asked.push_back(growth);
+      if (growth.desired == 7 * 65536) throw std::runtime_error("seven is too many");
+      return growth.desired <= most;
+    });
+    CHECK(live == 2);
+    Memory memory(store, MemoryType{{1, 9}});
+    CHECK(memory.try_grow(1).ok() && asked.size() == 2);
+    CHECK(!asked[1].is_table && asked[1].current == 65536 && asked[1].desired == 2 * 65536 && asked[1].maximum == 9 * 65536u);
+    FAILS(memory.try_grow(1), ErrorCode::Limit, "limiter");
+    FAILS(memory.try_grow(5), ErrorCode::Trap, "seven is too many");
+    Module module(store, bytes(WASI));
+    Linker linker(engine);
+    linker.define_wasi();
+    most = 1;
+    FAILS(linker.try_instantiate(store, module), ErrorCode::Limit, "65536 bytes");
+    CHECK(!asked.back().maximum);
+    most = UINT64_MAX;
+    // WASI defined once, given to a store
+    std::string out;
+    Instance instance = linker.instantiate(store, module);
+    THROWS(instance.func<int(int)>("args")(0), Trap, "`Store::wasi` in C++");
+    store.wasi(WasiConfig().args({"a", "b", "c"}).stdout_callback([&](Span<const char> text) { out.append(text.begin(), text.end()); }));
+    CHECK(instance.func<int(int)>("args")(0) == 3 && instance.func<int(int)>("write")(1) == 0 && out == "abcd");
+    store.wasi(WasiConfig().args_inherit());
+    CHECK(instance.func<int(int)>("args")(0) == 1);
+    // in any store, of a module of none
+    const SharedModule shared(engine, bytes(WASI));
+    const InstancePre pre = linker.instantiate_pre(shared);
+    Store other(engine);
+    other.wasi(WasiConfig().args({"x"}));
+    CHECK(pre.instantiate(other).func<int(int)>("args")(0) == 1);
+    CHECK(SharedModule::try_validate(engine, bytes(WASI)).ok());
+    FAILS(SharedModule::try_validate(engine, Span<const std::uint8_t>(WASI, 9)), ErrorCode::InvalidModule, "");
+    // a copy of the linker, and what stands in for imports
+    Linker empty(engine);
+    Linker stubs = empty.clone();
+    stubs.define_unknown_imports_as_traps(module);
+    FAILS(empty.try_instantiate(store, module), ErrorCode::Link, "args_sizes_get");
+    THROWS(stubs.instantiate(store, module).func<int(int)>("write")(1), Trap, "\"fd_write\"");
+    linker.define_module(store, "lib", module);
+    CHECK(linker.get(store, "lib", "args").as_func());
+    FAILS(linker.try_define_module(store, "broken", Module(store, bytes(START_TRAPS))), ErrorCode::Trap, "unreachable");
+    // a deadline that is over
+    auto fib = Instance(store, Module(store, bytes(FIB))).func<int(int)>("fib");
+    int times = 0;
+    store.at_deadline([&]() -> std::optional<std::uint64_t> {
+      if (++times == 3) throw std::runtime_error("three times is enough");
+      return times == 1 ? std::optional<std::uint64_t>(1) : std::nullopt;
+    });
+    store.set_epoch_deadline(0);
+    CHECK(fib(10) == 55 && times == 1);
+    engine.increment_epoch();
+    CHECK(fib.try_call(10).error().trap_code() == TrapCode::Interrupt && times == 2);
+    THROWS(fib(10), std::runtime_error, "three times is enough");
+  }
+  CHECK(live == 0);
+  Engine plain;
+  Store without(plain);
+  FAILS(without.try_at_deadline([]() -> std::optional<std::uint64_t> { return 1; }), ErrorCode::State, "epoch");
+}
+
 } // namespace
 
 int main() {
@@ -225,4 +309,5 @@ int main() {
   callers();
   many_instances();
   on_coroutines();
+  data_growth_and_deadlines();
 }

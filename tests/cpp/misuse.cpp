@@ -52,7 +52,10 @@ void moved_from() {
         [&] { Memory(store, MemoryType()); }, [&] { Global(store, GlobalType(), 1); }, [&] { Table(store, TableType()); },
         [&] { Ref::make(store); }, [&] { linker.instantiate(store, module); }, [&] { linker.get(store, "a", "b"); },
         [&] { linker.define_wasi(store, WasiConfig()); }, [&] { linker.fill_missing_with_defaults(store, module); },
-        [&] { Debugger(store, [](Stop &) {}); });
+        [&] { store.set_data(1); }, [&] { (void)store.data<int>(); }, [&] { store.wasi(WasiConfig()); },
+        [&] { store.limiter([](const Growth &) { return true; }); },
+        [&] { store.at_deadline([] { return std::optional<std::uint64_t>(); }); },
+        [&] { linker.define_module(store, "lib", module); }, [&] { Debugger(store, [](Stop &) {}); });
   moved(shared, [&] { Module(store, shared); }, [&] { shared.compile_debug(); });
   moved(module, [&] { Instance(store, module); }, [&] { module.imports(); }, [&] { module.exports(); }, [&] { module.name(); },
         [&] { module.share(); }, [&] { module.func_count(); }, [&] { module.func_name(0); }, [&] { module.func_find("fib"); },
@@ -62,7 +65,9 @@ void moved_from() {
         [&] { instance.func_at(0); }, [&] { instance.module(); }, [&] { linker.define_instance("x", instance); });
   moved(linker, [&] { linker.func("a", "b", [] {}); }, [&] { linker.shadowing(true); }, [&] { linker.instantiate(store, module); },
         [&] { linker.define("a", "b", item); }, [&] { linker.define_instance("x", instance); }, [&] { linker.get(store, "a", "b"); },
-        [&] { linker.define_wasi(store, WasiConfig()); }, [&] { linker.fill_missing_with_defaults(store, module); });
+        [&] { linker.define_wasi(store, WasiConfig()); }, [&] { linker.fill_missing_with_defaults(store, module); },
+        [&] { linker.define_wasi(); }, [&] { linker.clone(); }, [&] { linker.define_unknown_imports_as_traps(module); },
+        [&] { linker.define_module(store, "lib", module); }, [&] { linker.instantiate_pre(shared); });
   moved(func, [&] { func.call(1); }, [&] { func.type(); }, [&] { func.param_count(); }, [&] { func.result_count(); },
         [&] { (void)func.typed<int(int)>(); }, [&] { func.clone(); }, [&] { Val val(func); }, [&] { (void)func.try_call(1).value(); });
   moved(global, [&] { global.get(); }, [&] { global.set(1); }, [&] { global.type(); });

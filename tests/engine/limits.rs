@@ -428,6 +428,67 @@ fn a_host_that_is_asked_lets_guests_go_on_or_ends_them() {
 }
 
 #[test]
+fn a_host_may_move_a_deadline_that_is_over() {
+    each(timed(), TEXT, |kind, store, instance| {
+        let engine = store.engine().clone();
+        let line = func(store, instance, "line");
+        let asked = Arc::new(AtomicU32::new(0));
+        let (count, clock) = (asked.clone(), engine.clone());
+        // Each time another epoch is over; the fourth is the last.
+        let answer = move || match count.fetch_add(1, Ordering::Relaxed) {
+            3 => Ok(AtDeadline::End),
+            4 => Err(Trap::new("late").into()),
+            5 => Ok(AtDeadline::Extend(0)),
+            6 => Ok(AtDeadline::Extend(u64::MAX)),
+            i => {
+                clock.increment_epoch();
+                Ok(AtDeadline::Extend(u64::from(i)))
+            }
+        };
+        store.set_at_deadline(Some(Arc::new(answer))).unwrap();
+        assert_eq!(line.call(&mut *store, 1).unwrap(), 3, "{kind:?}");
+        assert_eq!(asked.load(Ordering::Relaxed), 0, "{kind:?}: nothing is over");
+        store.set_epoch_deadline(0).unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(1));
+                    engine.increment_epoch();
+                }
+            });
+            let error = func(store, instance, "forever").call(&mut *store, 1).unwrap_err();
+            done.store(true, Ordering::Relaxed);
+            assert_eq!(trapped(&error), (TrapCode::Interrupt, "forever".to_owned()), "{kind:?}");
+        });
+        assert_eq!(asked.load(Ordering::Relaxed), 4, "{kind:?}");
+        let error = line.call(&mut *store, 1).unwrap_err();
+        let trap = error.payload::<Trap>().unwrap();
+        assert_eq!((trap.message(), trap.code(), trap.frames().len()), ("late", None, 1), "{kind:?}");
+        // An interrupt is not asked about.
+        let interrupter = store.interrupter().unwrap();
+        interrupter.interrupt();
+        assert!(line.call(&mut *store, 1).is_err());
+        assert_eq!(asked.load(Ordering::Relaxed), 5, "{kind:?}");
+        // Until the next epoch, and for ever.
+        assert_eq!(line.call(&mut *store, 1).unwrap(), 3, "{kind:?}");
+        assert_eq!(line.call(&mut *store, 1).unwrap(), 3, "{kind:?}");
+        assert_eq!(asked.load(Ordering::Relaxed), 6, "{kind:?}");
+        engine.increment_epoch();
+        assert_eq!(line.call(&mut *store, 1).unwrap(), 3, "{kind:?}");
+        engine.increment_epoch();
+        assert_eq!(line.call(&mut *store, 1).unwrap(), 3, "{kind:?}");
+        assert_eq!(asked.load(Ordering::Relaxed), 7, "{kind:?}");
+        store.set_at_deadline(None).unwrap();
+        store.set_epoch_deadline(0).unwrap();
+        assert!(line.call(&mut *store, 1).is_err());
+        assert_eq!(asked.load(Ordering::Relaxed), 7, "{kind:?}");
+    });
+    let mut store = Store::new(&Engine::new(Config::default()).unwrap());
+    assert_eq!(store.set_at_deadline(None).unwrap_err().kind(), ErrorKind::State);
+}
+
+#[test]
 fn an_interrupter_outlives_its_store() {
     let store = Store::new(&Engine::new(timed()).unwrap());
     let interrupter = store.interrupter().unwrap();

@@ -8,8 +8,10 @@ mod collect;
 mod configurations;
 #[path = "../support/smith.rs"]
 mod features;
+mod growth;
 mod heap;
 mod limits;
+mod linking;
 #[allow(dead_code, reason = "shared with other programs, which use all of it")]
 #[path = "../common/machine.rs"]
 mod machine;

@@ -56,8 +56,58 @@ class Fuel(Case):
         self.assertIn(caught.exception.code, (ErrorCode.STATE, ErrorCode.ARGUMENT))
 
 
+class Growth(Case):
+    def test_a_limiter_is_asked(self):
+        asked = []
+
+        def limiter(*growth):
+            asked.append(growth)
+            if growth[2] == 5 * 65536:
+                raise KeyError("five")
+            return growth[2] <= 2 * 65536
+
+        self.store.set_limiter(limiter)
+        memory = stepwell.Memory(self.store, (1, 9))
+        self.assertEqual(memory.grow(1), 1)
+        with self.assertRaisesRegex(Error, "limiter has refused") as caught:
+            memory.grow(1)
+        self.assertEqual(caught.exception.code, ErrorCode.LIMIT)
+        self.assertEqual(asked, [("memory", current * 65536, desired * 65536, 9 * 65536) for current, desired in ((0, 1), (1, 2), (2, 3))])
+        with self.assertRaisesRegex(Error, "KeyError.*five"):
+            memory.grow(3)
+        with self.assertRaises(TypeError):
+            self.store.set_limiter(5)
+        b = wasm.Builder()
+        b.memory(3)
+        b.func([], ["i32"], guests.code(guests.const(2), b"\x40\0"), export="grow")  # memory.grow
+        module = Module(self.engine, b.build())
+        with self.assertRaises(Error) as caught:
+            Instance(self.store, module)
+        self.assertEqual(caught.exception.code, ErrorCode.LIMIT)
+        self.assertEqual(asked[-1], ("memory", 0, 3 * 65536, None))
+        self.store.set_limiter(lambda kind, current, desired, maximum: current < 5 * 65536 or 1 // 0)
+        exports = Instance(self.store, module).exports
+        self.assertEqual(exports.grow(), 3)
+        with self.assertRaises(ZeroDivisionError):
+            exports.grow()
+
+
 class Epochs(Case):
     settings = {"epoch": True}
+
+    def test_a_deadline_that_is_over_may_be_moved(self):
+        answers = iter([1, None, 0])
+        self.store.set_at_deadline(lambda: next(answers))
+        self.store.set_epoch_deadline(0)
+        self.assertEqual(self.exports.work(), 3)
+        self.engine.increment_epoch()
+        self.assertEqual(self.spin(), TrapCode.INTERRUPT)
+        with self.assertRaisesRegex(ValueError, "1 to 2"):
+            self.exports.spin()
+        with self.assertRaises(StopIteration):
+            self.exports.spin()
+        self.store.set_at_deadline(lambda: 2**64 - 1)
+        self.assertEqual((self.exports.work(), self.exports.work()), (3, 3))
 
     def test_deadline(self):
         self.store.set_epoch_deadline(0)

@@ -118,6 +118,24 @@ class Linking(Case):
         self.linker.fill_missing_with_defaults(self.store, module)
         self.assertEqual(self.linker.instantiate(self.store, module).exports.run(7), 0)
 
+    def test_copies_stubs_and_modules(self):
+        module = Module(self.engine, guests.calls_host(["i32"], ["i32"]))
+        copy = self.linker.copy()
+        self.addCleanup(copy.close)
+        self.linker.define("env", "f", lambda x: x + 1, (["i32"], ["i32"]))
+        later = self.linker.copy()
+        self.addCleanup(later.close)
+        self.linker.close()
+        self.assertEqual(later.instantiate(self.store, module).exports.outer(4), 5)
+        copy.define_unknown_imports_as_traps(module)
+        with self.assertRaisesRegex(stepwell.Trap, '"env"."f"'):
+            copy.instantiate(self.store, module).exports.outer(4)
+        # its exports as names, and a host function that fails on the way
+        later.define_module(self.store, "lib", module)
+        self.assertEqual(later.get(self.store, "lib", "outer")(1), 2)
+        with self.assertRaisesRegex(Error, "is defined already"):
+            later.define_module(self.store, "lib", module)
+
     def test_shadowing(self):
         for linker, good in ((self.linker, False), (Linker(self.engine, shadowing=True), True)):
             linker.define("env", "f", lambda: 1, ([], ["i32"]))

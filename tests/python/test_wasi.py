@@ -56,6 +56,23 @@ class Programs(Case):
             with self.assertRaisesRegex(Error, "lets it have none"):
                 linker.instantiate(store, module)
 
+    def test_defined_once_for_all_stores(self):
+        with Linker(self.engine) as linker:
+            linker.define_wasi()
+            with self.assertRaisesRegex(TypeError, "or neither"):
+                linker.define_wasi(wasi=Wasi())
+            pre = linker.instantiate_pre(self.program)
+        for count in (0, 1, 5):
+            written = bytearray()
+            with Store(self.engine) as store:
+                instance = pre.instantiate(store)
+                with self.assertRaisesRegex(stepwell.Trap, "`Store.set_wasi` in Python"):
+                    instance.run()
+                store.set_wasi(Wasi([f"argument {i}" for i in range(count)], stdout=written))
+                self.assertEqual(instance.run(), count)
+                store.set_wasi(Wasi([f"argument {i}" for i in range(9)]))
+                self.assertEqual(instance.run(), 0)
+
     def test_exit_is_an_exception(self):
         with self.assertRaises(Exit) as caught:
             self.exports(args="abc".split() * 7)._start()

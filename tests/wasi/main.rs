@@ -9,6 +9,7 @@ mod no_rights;
 mod paths;
 mod poll;
 mod programs;
+mod stores;
 mod streams;
 mod threads;
 

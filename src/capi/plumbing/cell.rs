@@ -2,7 +2,7 @@
 //! holds any more.
 
 use super::handles::wasm_store_t;
-use super::info::ModuleInfo;
+use super::info::{ModuleInfo, StoreInfo};
 use super::own::handle;
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::{AsStore, AsStoreMut, Engine, Root, Rooted, Roots, Scope, Store, StoreMut, StorePtr, StoreRef};
@@ -30,6 +30,8 @@ pub(in crate::capi) struct StoreCell {
     roots: Arc<Roots>,
     /// What C keeps with modules.
     pub(in crate::capi) module_info: ModuleInfo,
+    /// What it keeps with the store itself; it goes after the store.
+    pub(in crate::capi) host_data: StoreInfo,
 }
 
 impl StoreCell {
@@ -48,6 +50,7 @@ impl StoreCell {
                 last: AtomicUsize::new(0),
                 roots,
                 module_info: ModuleInfo::default(),
+                host_data: StoreInfo::default(),
             }
         })
     }

@@ -12,6 +12,9 @@ pub(in crate::capi) struct HostInfo<K>(Mutex<HashMap<K, Env>>);
 /// Of a trap.
 pub(in crate::capi) type TrapInfo = HostInfo<()>;
 
+/// Of a store.
+pub(in crate::capi) type StoreInfo = HostInfo<()>;
+
 /// Of the modules in a store; it stays as long as the store.
 pub(in crate::capi) type ModuleInfo = HostInfo<ModuleId>;
 

@@ -3,14 +3,18 @@
 
 use crate::abi::{Builtin, TrapCode, VMContext, VMException, ValRaw};
 use crate::base::{DataIndex, ElemIndex, Error, FuncIndex, MemoryIndex, Result, TableIndex, TypeId};
+use crate::code::broken;
 use crate::isa::{self, builtin_shim, preserving_shim};
-use crate::runtime::control::{announce, call, deadline, exceptions, heap, segments, trap, waits, watch};
+use crate::runtime::control::{announce, call, deadline, exceptions, heap, limiter, segments, trap, waits, watch};
 use crate::runtime::objects::instance::InstanceData;
+use crate::runtime::objects::limiter::Growth;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::shared::Word;
 use crate::runtime::objects::table::{TableData, copy_elements, element_of, range};
+use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::watch as protection;
+use crate::sys::floats::HostFloats;
 use crate::sys::{activation, racy};
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -251,13 +255,51 @@ builtin!(grow(store, instance, index: u32, delta: u64) {
     Ok(unsafe { store.grow_memory(memory_of(instance, index), delta) }.unwrap_or(u64::MAX))
 });
 
+/// Asks the store's limiter whether something may become larger, which nothing is without. [`None`] if the guest is to
+/// be left.
+///
+/// # Safety
+/// As [`run`], and a guest's frame is noted.
+#[cold]
+#[inline(never)]
+unsafe fn ask(vmctx: *mut VMContext, growth: Option<Growth>) -> Option<bool> {
+    let Some(growth) = growth else { return Some(true) };
+    // SAFETY: the caller's promise; no reference to the store's inside is held while the host is asked, and what is
+    // watched is accessible to it.
+    unsafe {
+        let store = NonNull::new_unchecked((*(*vmctx).store).store.cast::<StoreInner>());
+        let was = (*store.as_ptr()).watched && unprotect(store)?;
+        let floats = HostFloats::of((*store.as_ptr()).vm.activation);
+        let answer = catch_unwind(AssertUnwindSafe(|| limiter::allows(store, &growth)));
+        drop(floats);
+        if was {
+            protect(store)?;
+        }
+        match answer {
+            Ok(Ok(_)) if (*store.as_ptr()).registry.is_broken() => call::leave_with_error(store, broken()),
+            Ok(Ok(answer)) => return Some(answer),
+            Ok(Err(error)) => call::leave_with_error(store, error),
+            Err(payload) => call::leave_with_panic(store, payload),
+        };
+        None
+    }
+}
+
 /// Grows a memory, and tells those who listen.
 unsafe extern "C" fn memory_grow(vmctx: *mut VMContext, index: u32, delta: u64) -> u64 {
     // SAFETY: compiled code passes its own vmctx and a validated index. When the guest is left, nothing with a
     // destructor is left here.
     unsafe {
-        let before = grow(vmctx, index, delta);
         let store = (*(*vmctx).store).store.cast::<StoreInner>();
+        if (*store).limiter.is_some() {
+            let instance = NonNull::new_unchecked((*vmctx).instance.cast::<InstanceData>());
+            match ask(vmctx, Growth::of_memory(memory_of(instance, index).as_ref(), delta)) {
+                Some(true) => {}
+                Some(false) => return u64::MAX,
+                None => leave(vmctx),
+            }
+        }
+        let before = grow(vmctx, index, delta);
         if before != u64::MAX && (*store).attachment.is_some() && tell_grown(vmctx, index, before).is_none() {
             leave(vmctx);
         }
@@ -314,10 +356,48 @@ builtin!(data_drop(_store, instance, segment: u32) {
     Ok(0)
 });
 
-builtin!(table_grow(store, instance, index: u32, init: u64, delta: u64) {
+builtin!(enlarge(store, instance, index: u32, init: u64, delta: u64) {
     // SAFETY: validated indices and types.
     Ok(unsafe { store.grow_table(table_of(instance, index), delta, reference(init)) }.unwrap_or(u64::MAX))
 });
+
+/// Grows a table.
+unsafe extern "C" fn table_grow(vmctx: *mut VMContext, index: u32, init: u64, delta: u64) -> u64 {
+    // SAFETY: compiled code passes its own vmctx, a validated index and a reference of the table's type. When the guest
+    // is left, nothing with a destructor is left here.
+    unsafe {
+        let store = (*(*vmctx).store).store.cast::<StoreInner>();
+        if (*store).limiter.is_some() {
+            let instance = NonNull::new_unchecked((*vmctx).instance.cast::<InstanceData>());
+            match ask_for_table(vmctx, table_of(instance, index), init, delta) {
+                Some(true) => {}
+                Some(false) => return u64::MAX,
+                None => leave(vmctx),
+            }
+        }
+        enlarge(vmctx, index, init, delta)
+    }
+}
+
+/// The same as [`ask`] for a table; what it is to be filled with is kept from collection meanwhile.
+///
+/// # Safety
+/// As [`ask`]; the reference is of the table's type.
+#[cold]
+#[inline(never)]
+unsafe fn ask_for_table(vmctx: *mut VMContext, table: NonNull<TableData>, init: u64, delta: u64) -> Option<bool> {
+    // SAFETY: the caller's promise; references to the inside of the store and of the table end before the host is asked.
+    unsafe {
+        let store = (*(*vmctx).store).store.cast::<StoreInner>();
+        let roots = (*store).roots.clone();
+        let scope = roots.scope();
+        let (growth, element) = (Growth::of_table(table.as_ref(), delta), table.as_ref().element);
+        let _ = Val::from_raw_in((*store).giving(), reference(init), element.into());
+        let answer = ask(vmctx, growth);
+        roots.end_scope(scope);
+        answer
+    }
+}
 
 builtin!(table_fill(_store, instance, index: u32, destination: u64, value: u64, len: u64) {
     // SAFETY: validated indices and types.

@@ -3,7 +3,7 @@
 use crate::abi::TrapCode;
 use crate::code::broken;
 use crate::runtime::control::{attachers, call, trap};
-use crate::runtime::objects::deadline::Verdict;
+use crate::runtime::objects::deadline::{AtDeadline, Verdict};
 use crate::runtime::store::calls::{Awaited, outside, wait_for};
 use crate::runtime::store::events::PcKind;
 use crate::runtime::store::inner::StoreInner;
@@ -37,6 +37,15 @@ pub(in crate::runtime) unsafe fn due_in_wait(store: NonNull<StoreInner>) -> bool
 pub(in crate::runtime) unsafe fn refuel(store: NonNull<StoreInner>) -> bool {
     // SAFETY: handed on to the caller.
     unsafe { look(store, has_more_fuel, TrapCode::OutOfFuel) }
+}
+
+impl StoreInner {
+    /// Guests may run until the engine's epoch is so many further than it is now, but for one more at least.
+    fn extend_deadline(&mut self, epochs: u64) {
+        let until = self.engine.epoch().saturating_add(epochs.max(1));
+        // There is a deadline, or nobody would have been asked.
+        let _ = self.deadline.set(until);
+    }
 }
 
 /// Whether the guest goes on, by `may`; if not, it is left with the host's error, if there is one, or with this trap.
@@ -156,22 +165,30 @@ pub(in crate::runtime) unsafe fn may_go_on(store: NonNull<StoreInner>) -> bool {
             return false;
         }
         let epoch = (*at).engine.epoch();
-        let ask = match (*at).deadline.judge(epoch) {
-            Verdict::GoOn => return true,
-            Verdict::End => return false,
-            Verdict::Ask(ask) => ask,
-        };
+        let verdict = (*at).deadline.judge(epoch);
+        if matches!(verdict, Verdict::GoOn | Verdict::End) {
+            return matches!(verdict, Verdict::GoOn);
+        }
         let floats = HostFloats::of((*at).vm.activation);
-        let answer = catch_unwind(AssertUnwindSafe(|| outside(store, || ask())));
-        drop(floats);
-        let (refusal, panic) = match answer {
-            Ok(answer) => (answer.err(), None),
-            Err(payload) => (None, Some(payload)),
+        let ask = || match &verdict {
+            Verdict::Ask(ask) => ask().map(|()| None),
+            Verdict::Over(at_deadline) => at_deadline().map(Some),
+            Verdict::GoOn | Verdict::End => Ok(None),
         };
-        let goes_on = refusal.is_none();
+        let answer = catch_unwind(AssertUnwindSafe(|| outside(store, ask)));
+        drop(floats);
+        let (answer, refusal, panic) = match answer {
+            Ok(Ok(answer)) => (answer, None, None),
+            Ok(Err(error)) => (None, Some(error), None),
+            Err(payload) => (None, None, Some(payload)),
+        };
+        let goes_on = refusal.is_none() && answer != Some(AtDeadline::End);
         (*at).deadline.answer(refusal);
         if let Some(payload) = panic {
             resume_unwind(payload);
+        }
+        if let Some(AtDeadline::Extend(epochs)) = answer {
+            (*at).extend_deadline(epochs);
         }
         goes_on
     }

@@ -7,7 +7,7 @@ use crate::base::{
 use crate::runtime::compiled::initial::Images;
 use crate::runtime::compiled::module::Module;
 use crate::runtime::control::segments::{evaluate, evaluate_making, memory_init, table_init};
-use crate::runtime::control::{announce, attach, builtins, call, trap};
+use crate::runtime::control::{announce, attach, builtins, call, limiter, trap};
 use crate::runtime::objects::handles::Extern;
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::objects::owned::Owned;
@@ -26,6 +26,8 @@ pub(in crate::runtime) fn instantiate(
     store.inner().lacked_room = false;
     store.inner().check_poison()?;
     check_imports(store.inner(), module, imports)?;
+    // SAFETY: no reference to the store's inside is held here.
+    unsafe { limiter::check_instance(store.ptr(), module) }?;
     attach::register(store, module)?;
     // SAFETY: no reference to the inside of an object is held here, and the host holds what it imports.
     unsafe { super::heap::collect_if_due(store.inner()) };

@@ -14,6 +14,7 @@ pub(in crate::runtime) mod frames;
 pub(in crate::runtime) mod heap;
 pub(in crate::runtime) mod instantiate;
 mod left;
+pub(in crate::runtime) mod limiter;
 mod resume;
 pub(in crate::runtime) mod segments;
 pub(in crate::runtime) mod slot;

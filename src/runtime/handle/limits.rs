@@ -4,7 +4,8 @@
 use crate::abi::TrapCode;
 use crate::base::Result;
 use crate::runtime::control::deadline::may_go_on;
-use crate::runtime::objects::deadline::{Ask, Interrupter, unchecked};
+use crate::runtime::objects::deadline::{Ask, Interrupter, OnDeadline, unchecked};
+use crate::runtime::objects::limiter::Limiter;
 use crate::runtime::objects::trap::Trap;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut};
@@ -91,6 +92,33 @@ macro_rules! limit_methods {
                 self.as_store_mut().inner().deadline.set_ask(ask)
             }
 
+            /// Sets what says what becomes of a guest whose deadline is over: on the guest's thread, where it may look at
+            /// the store and change it, but call none of its guests. Without it, and behind an interrupt, the guest
+            /// ends. Threads of the guest's (WASI) ask it, too, about themselves; of a call that yields at deadlines it
+            /// is not asked.
+            ///
+            /// # Errors
+            /// As [`Self::set_epoch_deadline`].
+            pub fn set_at_deadline(&mut self, at_deadline: Option<Arc<OnDeadline>>) -> Result<()> {
+                self.as_store_mut().inner().deadline.set_at_deadline(at_deadline)
+            }
+
+            /// Sets what says whether a memory or a table of the store may be made, or grow, whoever wants that: `false`
+            /// refuses it, and an error ends the guest's call, or is that of the host's. It is asked for what the type
+            /// allows; what is set by [`Self::set_limits`] holds besides, and so does what the system has. What is
+            /// given back it is not told; each question says how large the memory or table is now.
+            ///
+            /// It runs before anything is changed, on the thread that uses the store. It may look at the store and
+            /// change it, but call none of its guests, and make no memory or table, nor have one grow: those are
+            /// refused meanwhile. Threads of the guest's (WASI) ask it, too. A memory that stores share asks the one of
+            /// the store by which it grows; one that grows by itself
+            /// ([`SharedMemory::grow`](crate::runtime::SharedMemory::grow)) asks nobody.
+            pub fn set_limiter(&mut self, limiter: Option<Arc<Limiter>>) {
+                let before = std::mem::replace(&mut self.as_store_mut().inner().limiter, limiter);
+                // It goes when nobody has the store's inside.
+                drop(before);
+            }
+
             /// Takes back an interrupt that no guest has found yet.
             pub fn clear_interrupt(&mut self) {
                 self.as_store_mut().inner().deadline.clear_interrupt();
@@ -110,8 +138,10 @@ impl Caller<'_> {
         let mut other = other.as_store_mut();
         let new = other.inner();
         new.limits = inner.limits;
+        new.limiter = inner.limiter.clone();
         if let Some(epoch) = inner.deadline.epoch() {
             new.deadline.set(epoch)?;
+            new.deadline.set_at_deadline(inner.deadline.at_deadline())?;
         }
         if inner.engine.config().fuel {
             let half = inner.fuel()? / 2;

@@ -8,6 +8,7 @@ use crate::runtime::handle::host::{IntoFunc, MakeFunc, SharedHost};
 use crate::runtime::objects::handles::{Extern, Func, Global, Instance, Memory, Table, Tag};
 use crate::runtime::objects::host::HostOrigin;
 use crate::runtime::objects::roots::Rooted;
+use crate::runtime::objects::trap::Trap;
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, StoreMut};
 use crate::wasm::{ExternType, FuncType};
@@ -207,9 +208,7 @@ impl Linker {
     /// # Errors
     /// [`ErrorKind::Link`] where a name is not defined; [`ErrorKind::Argument`] for a module of another engine.
     pub fn instantiate_pre(&self, module: &Module) -> Result<InstancePre> {
-        if !Engine::same(&self.engine, module.engine()) {
-            return Err(Error::new(ErrorKind::Argument, "the module was compiled by another engine than the linker's"));
-        }
+        self.check_engine(module)?;
         let find = |(from, name, ty)| {
             let found = self.modules.get(from).and_then(|names| names.get(name));
             found.cloned().ok_or_else(|| {
@@ -242,6 +241,98 @@ impl Linker {
             self.define_in(&store, from, name, item)?;
         }
         Ok(())
+    }
+}
+
+impl Linker {
+    /// Defines the functions that the module imports and nobody has defined, for every store: each traps when it is
+    /// called, and says its name. Imports that are no functions are left as they are.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for a module of another engine.
+    pub fn define_unknown_imports_as_traps(&mut self, module: &Module) -> Result<()> {
+        self.check_engine(module)?;
+        for (from, name, ty) in module.imports() {
+            let is_defined = self.modules.get(from).is_some_and(|names| names.contains_key(name));
+            let ExternType::Func(ty) = ty else { continue };
+            if is_defined {
+                continue;
+            }
+            let message =
+                format!("the import \"{}\".\"{}\" was called, which is not defined", Escaped(from), Escaped(name));
+            self.func_new(from, name, ty, move |_, _, _| Err(Trap::new(message.as_str()).into()))?;
+        }
+        Ok(())
+    }
+
+    /// Defines a module's exports as names of `name`, as WASI has it for the two kinds of modules.
+    ///
+    /// A *command* exports a function `_start`. Its functions are defined, for every store: each call makes an instance
+    /// of its own in the store that it comes from, calls the export there, and leaves the instance to be collected. Its
+    /// imports are found now. Other exports of a command are no names, since there is no one instance that they could
+    /// be of. A program's end by `proc_exit` ends the call of whoever called it, too.
+    ///
+    /// Everything else is a *reactor*: it is instantiated now, in `store`, its function `_initialize` is called, if it
+    /// exports one, and all other exports are defined, as by [`Linker::instance`].
+    ///
+    /// # Errors
+    /// As [`Linker::instantiate`] and [`Linker::define`]; those of the reactor's start function and `_initialize`;
+    /// [`ErrorKind::Link`] where `_start` or `_initialize` is a function with parameters or results.
+    pub fn module(&mut self, mut store: impl AsStoreMut, name: &str, module: &Module) -> Result<()> {
+        let mut store = store.as_store_mut();
+        let pre = self.instantiate_pre(module)?;
+        let exports_func = |wanted: &str| {
+            let found = module.exports().find(|(name, _)| *name == wanted);
+            match found {
+                Some((_, ExternType::Func(ty))) if ty.params.is_empty() && ty.results.is_empty() => Ok(true),
+                Some((_, ExternType::Func(ty))) => Err(Error::new(
+                    ErrorKind::Link,
+                    format!("the module's function `{wanted}` is of type {ty}; WASI has it take and return nothing"),
+                )),
+                _ => Ok(false),
+            }
+        };
+        if exports_func("_start")? {
+            return self.command(name, &pre);
+        }
+        let initialize = exports_func("_initialize")?;
+        let instance = pre.instantiate(&mut store)?;
+        if initialize {
+            instance.typed_func::<(), ()>(&mut store, "_initialize")?.call(&mut store, ())?;
+        }
+        for (export, item) in instance.exports(&mut store)? {
+            if !(initialize && export == "_initialize") {
+                self.define_in(&store, name, &export, item)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Defines the functions of a command.
+    fn command(&mut self, module: &str, pre: &InstancePre) -> Result<()> {
+        for (name, ty) in pre.module.exports() {
+            let ExternType::Func(ty) = ty else { continue };
+            let (pre, export) = (pre.clone(), name.to_owned());
+            self.func_new(module, name, ty, move |mut caller, params, results| {
+                let instance = pre.instantiate(&mut caller)?;
+                let Some(Extern::Func(func)) = instance.export(&mut caller, &export) else {
+                    return Err(Error::new(ErrorKind::Link, format!("the function \"{}\" is gone", Escaped(&export))));
+                };
+                let outcome = func.call(&mut caller, params, results);
+                // Nobody has a handle of the instance.
+                caller.as_store().roots().note_garbage();
+                outcome
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a module of another engine.
+    fn check_engine(&self, module: &Module) -> Result<()> {
+        if Engine::same(&self.engine, module.engine()) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Argument, "the module was compiled by another engine than the linker's"))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Memories in the host's hand.
 
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::control::announce;
+use crate::runtime::control::{announce, limiter};
 use crate::runtime::objects::handles::Memory;
+use crate::runtime::objects::limiter::Growth;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::shared::SharedMemory;
 use crate::runtime::store::inner::StoreInner;
@@ -23,6 +24,8 @@ impl Memory {
             let shared = SharedMemory::new(&store.inner().engine, ty)?;
             return Memory::from_shared(store, &shared);
         }
+        // SAFETY: the store is in hand, and no reference to its inside is held.
+        unsafe { limiter::check(store.ptr(), &Growth::new_memory(&ty)) }?;
         let inner = store.inner();
         let ptr = inner.add_memory(&ty, None, None).inspect_err(|_| inner.lacked_room = true)?;
         Ok(Memory { store: inner.id, ptr })
@@ -53,9 +56,14 @@ impl Memory {
     /// Grows it by `delta` pages; its old size.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] beyond its maximum, the store's limit, or what the system has.
+    /// [`ErrorKind::Limit`] beyond its maximum, the store's limit, or what the system has, and where the store's limiter
+    /// says no.
     pub fn grow(&self, mut store: impl AsStoreMut, delta: u64) -> Result<u64> {
         let mut store = store.as_store_mut();
+        if let Some(growth) = Growth::of_memory(self.get(store.inner())?, delta) {
+            // SAFETY: the store is in hand, and no reference to its inside is held.
+            unsafe { limiter::check(store.ptr(), &growth) }?;
+        }
         let inner = store.inner();
         inner.check(self.store)?;
         // SAFETY: just checked.

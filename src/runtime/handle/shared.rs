@@ -2,7 +2,9 @@
 
 use crate::base::{Error, ErrorKind, MemoryIndex, Result};
 use crate::runtime::compiled::engine::Engine;
+use crate::runtime::control::limiter;
 use crate::runtime::objects::handles::{Instance, Memory};
+use crate::runtime::objects::limiter::Growth;
 use crate::runtime::objects::shared::SharedMemory;
 use crate::runtime::store::views::{AsStore, AsStoreMut};
 use crate::wasm::{EntityType, Import, MemoryType};
@@ -73,6 +75,9 @@ impl Memory {
         if !Engine::same(&inner.engine, shared.engine()) {
             return Err(Error::new(ErrorKind::Argument, "the shared memory was made for another engine"));
         }
+        // SAFETY: the store is in hand, and no reference to its inside is held.
+        unsafe { limiter::check(store.ptr(), &Growth::new_memory(&shared.ty())) }?;
+        let inner = store.inner();
         let ptr = inner.add_shared(shared.clone(), None).inspect_err(|_| inner.lacked_room = true)?;
         Ok(Memory { store: inner.id, ptr })
     }

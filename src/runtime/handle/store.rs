@@ -232,7 +232,19 @@ macro_rules! store_methods {
 
 store_methods!(Store, StoreMut<'_>, Caller<'_>);
 
+impl Caller<'_> {
+    /// What WASI keeps with the store.
+    pub(crate) fn wasi(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.as_store().inner().wasi.clone()
+    }
+}
+
 impl StoreMut<'_> {
+    /// Sets what WASI keeps with the store; what was there is returned.
+    pub(crate) fn set_wasi(&mut self, wasi: Arc<dyn Any + Send + Sync>) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.inner().wasi.replace(wasi)
+    }
+
     /// Registers a module, as instantiating it would. A debugger can then set breakpoints in it before its start
     /// function runs.
     ///

@@ -2,8 +2,10 @@
 
 use crate::abi::ValRaw;
 use crate::base::{Error, ErrorKind, Result};
+use crate::runtime::control::limiter;
 use crate::runtime::handle::values::fits;
 use crate::runtime::objects::handles::Table;
+use crate::runtime::objects::limiter::Growth;
 use crate::runtime::objects::table::{TableData, element_of};
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
@@ -25,6 +27,9 @@ impl Table {
         let init_is_null =
             matches!(init, Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None));
         let init = to_raw(inner, ty.element, init)?;
+        // SAFETY: the store is in hand, and no reference to its inside is held.
+        unsafe { limiter::check(store.ptr(), &Growth::new_table(&ty)) }?;
+        let inner = store.inner();
         let ptr = inner.add_table(&ty, None).inspect_err(|_| inner.lacked_room = true)?;
         if !init_is_null {
             // SAFETY: the table is new.
@@ -88,12 +93,17 @@ impl Table {
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] for a value that is not of the element type, [`ErrorKind::Limit`] beyond its maximum or
-    /// the store's limit.
+    /// the store's limit, and where the store's limiter says no.
     pub fn grow(&self, mut store: impl AsStoreMut, delta: u64, init: Val) -> Result<u64> {
         let mut store = store.as_store_mut();
         let inner = store.inner();
         let element = self.at(inner)?.element;
         let init = to_raw(inner, element, init)?;
+        if let Some(growth) = Growth::of_table(self.at(inner)?, delta) {
+            // SAFETY: the store is in hand, and no reference to its inside is held.
+            unsafe { limiter::check(store.ptr(), &growth) }?;
+        }
+        let inner = store.inner();
         // SAFETY: checked above.
         unsafe { inner.grow_table(self.ptr, delta, init) }
             .ok_or_else(|| Error::new(ErrorKind::Limit, format!("the table cannot grow by {delta} elements")))

@@ -29,6 +29,8 @@ struct Armed {
     set: u64,
     /// What the host says when it is asked.
     ask: Option<Arc<Ask>>,
+    /// What it says when the deadline is over; without it the guest is left.
+    at_deadline: Option<Arc<OnDeadline>>,
 }
 
 /// What other threads and signal handlers write.
@@ -49,6 +51,19 @@ struct Flags {
 /// Whether a guest may go on. It runs on the guest's thread; an error ends the guest.
 pub type Ask = dyn Fn() -> Result<()> + Send + Sync;
 
+/// What becomes of a guest whose deadline is over. More may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AtDeadline {
+    /// It ends with a trap, [`TrapCode::Interrupt`](crate::runtime::TrapCode::Interrupt).
+    End,
+    /// It goes on until the engine's epoch is so many further than it is when it does; 0 counts as 1.
+    Extend(u64),
+}
+
+/// What says what becomes of a guest whose deadline is over. It runs on the guest's thread; an error ends the guest.
+pub type OnDeadline = dyn Fn() -> Result<AtDeadline> + Send + Sync;
+
 impl Deadline {
     pub(in crate::runtime) fn new(config: &Config) -> Deadline {
         let armed = config.epoch.then(|| Armed {
@@ -60,6 +75,7 @@ impl Deadline {
             }),
             set: NEVER,
             ask: None,
+            at_deadline: None,
         });
         Deadline { armed, ..Deadline::default() }
     }
@@ -113,11 +129,23 @@ impl Deadline {
         Ok(())
     }
 
+    /// Sets what is asked when the deadline is over.
+    pub(in crate::runtime) fn set_at_deadline(&mut self, at_deadline: Option<Arc<OnDeadline>>) -> Result<()> {
+        self.armed_mut()?.at_deadline = at_deadline;
+        Ok(())
+    }
+
+    /// What is asked when the deadline is over.
+    pub(in crate::runtime) fn at_deadline(&self) -> Option<Arc<OnDeadline>> {
+        self.armed.as_ref()?.at_deadline.clone()
+    }
+
     fn armed_mut(&mut self) -> Result<&mut Armed> {
         self.armed.as_mut().ok_or_else(|| unchecked("epoch"))
     }
 
-    /// What a guest does that has found the deadline over. [`Verdict::Ask`] is followed by [`Deadline::answer`].
+    /// What a guest does that has found the deadline over. [`Verdict::Ask`] and [`Verdict::Over`] are followed by
+    /// [`Deadline::answer`].
     pub(in crate::runtime) fn judge(&mut self, epoch: u64) -> Verdict {
         let Some(armed) = &mut self.armed else { return Verdict::GoOn };
         if armed.flags.ended.load(Ordering::SeqCst)
@@ -125,8 +153,17 @@ impl Deadline {
         {
             self.refusal = Some(reason);
         }
-        if armed.flags.ended.load(Ordering::SeqCst) || epoch >= armed.set {
+        if armed.flags.ended.load(Ordering::SeqCst) {
             return Verdict::End;
+        }
+        if epoch >= armed.set {
+            return match armed.at_deadline.clone().filter(|_| !self.asking) {
+                Some(at_deadline) => {
+                    self.asking = true;
+                    Verdict::Over(at_deadline)
+                }
+                None => Verdict::End,
+            };
         }
         if armed.flags.checked.compare_exchange(NOW, armed.set, Ordering::SeqCst, Ordering::SeqCst).is_err() {
             return Verdict::GoOn;
@@ -205,6 +242,8 @@ pub(in crate::runtime) enum Verdict {
     End,
     /// It waits for what the host says.
     Ask(Arc<Ask>),
+    /// The same, and without an answer it is left.
+    Over(Arc<OnDeadline>),
 }
 
 /// The error of asking for what guests do not check.

@@ -13,6 +13,7 @@ pub(in crate::runtime) mod handles;
 pub(in crate::runtime) mod heap;
 pub(in crate::runtime) mod host;
 pub(in crate::runtime) mod instance;
+pub(in crate::runtime) mod limiter;
 pub(in crate::runtime) mod mapped;
 pub(in crate::runtime) mod memory;
 pub(in crate::runtime) mod not_yet;

@@ -18,6 +18,7 @@ use crate::runtime::objects::handles::Root;
 use crate::runtime::objects::heap::Heap;
 use crate::runtime::objects::host::HostObject;
 use crate::runtime::objects::instance::InstanceData;
+use crate::runtime::objects::limiter::Limiter;
 use crate::runtime::objects::memory::MemoryData;
 use crate::runtime::objects::owned::{EventIds, Owned, StoreId};
 use crate::runtime::objects::roots::Roots;
@@ -135,6 +136,12 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) attachment: Option<Box<Attachment>>,
     pub(in crate::runtime) limits: StoreLimits,
     pub(in crate::runtime) usage: Usage,
+    /// What is asked besides, before something becomes larger.
+    pub(in crate::runtime) limiter: Option<Arc<Limiter>>,
+    /// It is being asked.
+    pub(in crate::runtime) limiting: bool,
+    /// What WASI keeps with it.
+    pub(in crate::runtime) wasi: Option<Arc<dyn Any + Send + Sync>>,
     pub(in crate::runtime) data: Option<Box<dyn Any + Send>>,
     /// Calls on stacks of their own that were not deleted.
     pub(in crate::runtime) calls: Calls,

@@ -11,11 +11,12 @@ use super::MODULE;
 use super::errno::{Errno, Failure};
 use super::files::Table;
 use super::guest::Guest;
-use super::threads::{self, Threads};
+use super::program::Source;
+use super::threads;
 use crate::base::Result;
-use crate::runtime::{AsStoreMut, Caller, Func, HostOrigin, Linker, Trap};
+use crate::runtime::{Caller, Func, HostOrigin, IntoFunc, Linker, StoreMut, Trap};
 use rustix::time::{ClockId, Timespec};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 type Outcome = Result<(), Failure>;
 
@@ -52,27 +53,38 @@ fn errno(outcome: Outcome) -> Result<i32> {
     }
 }
 
-/// Defines all functions in a linker.
-///
-/// `threads` are those of the program, where the functions are for its first.
-pub(super) fn define(
+/// Defines a function in a linker: in a store, or for every store.
+fn add<P, R>(
     linker: &mut Linker,
-    mut store: impl AsStoreMut,
-    state: &Arc<State>,
-    threads: Option<Arc<Threads>>,
+    store: Option<&mut StoreMut<'_>>,
+    name: &str,
+    origin: &'static str,
+    body: impl IntoFunc<P, R>,
 ) -> Result<()> {
-    let mut store = store.as_store_mut();
+    let Some(store) = store else {
+        linker.func_wrap(MODULE, name, body)?;
+        linker.set_origin(MODULE, name, HostOrigin::Ours(origin));
+        return Ok(());
+    };
+    let func = Func::wrap(&mut *store, body)?;
+    func.set_origin(store, HostOrigin::Ours(origin))?;
+    linker.define(MODULE, name, func)?;
+    Ok(())
+}
+
+/// Defines all functions in a linker: in a store, or (without one) for every store.
+pub(super) fn define(linker: &mut Linker, mut store: Option<StoreMut<'_>>, source: &Source) -> Result<()> {
     /// Defines functions: `name(parameters)` is the method of that name.
     macro_rules! functions {
         ($($name:ident($($param:ident: $ty:ty),* $(,)?);)*) => { $(
-            let shared = state.clone();
+            let here = source.clone();
             let body = move |caller: Caller<'_>, $($param: $ty),*| -> Result<i32> {
+                let program = here.find(&caller, stringify!($name))?;
                 let mut guest = Guest::new(caller, stringify!($name))?;
-                errno(shared.$name(&mut guest, $($param),*))
+                errno(program.$name(&mut guest, $($param),*))
             };
-            let func = Func::wrap(&mut store, body)?;
-            func.set_origin(&mut store, HostOrigin::Ours(concat!("wasi_snapshot_preview1.", stringify!($name))))?;
-            linker.define(MODULE, stringify!($name), func)?;
+            let origin = concat!("wasi_snapshot_preview1.", stringify!($name));
+            add(linker, store.as_mut(), stringify!($name), origin, body)?;
         )* };
     }
     functions! {
@@ -126,15 +138,14 @@ pub(super) fn define(
         sock_send(fd: u32, list: u32, count: u32, flags: u32, out: u32);
         sock_shutdown(fd: u32, how: u32);
     }
-    let exit = move |status: i32| -> Result<()> {
-        if let Some(threads) = &threads {
+    let here = source.clone();
+    let exit = move |caller: Caller<'_>, status: i32| -> Result<()> {
+        if let Some(threads) = here.find(&caller, "proc_exit")?.threads() {
             threads.end_others();
         }
         Err(Trap::exit(status).into())
     };
-    let exit = Func::wrap(&mut store, exit)?;
-    exit.set_origin(&mut store, HostOrigin::Ours("wasi_snapshot_preview1.proc_exit"))?;
-    linker.define(MODULE, "proc_exit", exit)?;
+    add(linker, store.as_mut(), "proc_exit", "wasi_snapshot_preview1.proc_exit", exit)?;
     linker.explain_absence(threads::MODULE, "the program begins threads, and its WASI configuration lets it have none");
     linker.explain_absence(
         "wasi_unstable",

@@ -144,7 +144,7 @@ def argument(ty, name, function):
         "stepwell_progress_callback_t": "progress", "stepwell_stop_callback_t": "stopped", "stepwell_wasi_input_callback_t": "input",
         "stepwell_guarded_func_callback_t": "guarded_host", "stepwell_guarded_stop_callback_t": "guarded_stopped",
         "stepwell_guarded_input_callback_t": "guarded_input", "stepwell_guarded_progress_callback_t": "guarded_progress",
-        "stepwell_ask_callback_t": "ask", "stepwell_wait_callback_t": "waited",
+        "stepwell_ask_callback_t": "ask", "stepwell_at_deadline_callback_t": "over", "stepwell_limiter_callback_t": "limit", "stepwell_wait_callback_t": "waited",
         "stepwell_wasi_output_callback_t": "output", "stepwell_log_callback_t": "log_line",
     }
     if plain in values:

@@ -150,6 +150,19 @@ static void ask(void *env, stepwell_outcome_t *outcome) {
   outcome->done = 1;
 }
 
+static void over(void *env, uint64_t *epochs, stepwell_outcome_t *outcome) {
+  (void)env;
+  (void)epochs;
+  outcome->done = 1;
+}
+
+static void limit(void *env, const stepwell_growth_t *growth, stepwell_outcome_t *outcome) {
+  (void)env;
+  (void)growth;
+  outcome->value = 1;
+  outcome->done = 1;
+}
+
 static void waited(void *env) {
   (void)env;
 }
