@@ -84,4 +84,5 @@ pub mod variable;
 pub mod vecs;
 pub mod version;
 pub mod wasi;
+pub mod wat;
 pub mod watchpoint;

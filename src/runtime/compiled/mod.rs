@@ -1,9 +1,11 @@
 //! Engines and modules: what is compiled, and shared by all stores. No store is known here.
 
 pub(in crate::runtime) mod binary;
+pub(in crate::runtime) mod cache;
 pub(in crate::runtime) mod config;
 pub(in crate::runtime) mod engine;
 pub(in crate::runtime) mod initial;
+pub(in crate::runtime) mod kept;
 pub(in crate::runtime) mod kept_pages;
 pub(in crate::runtime) mod log;
 pub(in crate::runtime) mod machine_code;

@@ -14,6 +14,7 @@ use crate::image::{RegionGraph, RerunImage, Tier};
 use crate::runtime::compiled::binary::Binary;
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::initial::{Images, Initial};
+use crate::runtime::compiled::kept;
 use crate::runtime::compiled::log::{Fallbacks, LogLevel};
 use crate::runtime::compiled::rerun::{RerunCode, RerunRun};
 use crate::wasm::{self, DefinedType, ExternType, ModuleInfo};
@@ -196,7 +197,7 @@ impl Module {
 
     /// The same, telling how far it is as (functions done, functions in all), from any thread; where that returns
     /// false, the work is given up. With [`Config::debug_eagerly`](crate::runtime::Config::debug_eagerly) it begins
-    /// anew for the debug code.
+    /// anew for the debug code. What comes from the cache is not compiled, and tells nothing.
     ///
     /// # Errors
     /// As [`Module::new`], and [`ErrorKind::Cancelled`].
@@ -207,6 +208,12 @@ impl Module {
     ) -> Result<Module> {
         let config = engine.config();
         let begin = Instant::now();
+        if let Some(module) = kept::find(engine, binary) {
+            if config.debug && config.debug_eagerly {
+                module.debug(progress)?;
+            }
+            return Ok(module);
+        }
         let (info, layout, image) = engine.compile_large(binary, |compiler| {
             let info = wasm::parse(binary, config.features, config.parallel)?;
             let layout = vm_layout(&info)?;
@@ -220,8 +227,10 @@ impl Module {
             let functions = module.info().bodies.len();
             format!("compiled module {} of {functions} functions in {:?}", module.shown_name(), begin.elapsed())
         });
-        if config.debug && config.debug_eagerly {
-            module.debug(progress)?;
+        // Compiling debug code keeps the module with it.
+        match config.debug && config.debug_eagerly {
+            true => drop(module.debug(progress)?),
+            false => kept::keep(&module),
         }
         Ok(module)
     }
@@ -307,7 +316,7 @@ impl Module {
     }
 
     /// Its name for messages.
-    fn shown_name(&self) -> Escaped<'_> {
+    pub(in crate::runtime) fn shown_name(&self) -> Escaped<'_> {
         Escaped(self.name().unwrap_or("<unnamed>"))
     }
 
@@ -544,7 +553,9 @@ impl Module {
     fn debug(&self, progress: &(dyn Fn(usize, usize) -> bool + Sync)) -> Result<&DebugCode> {
         let inner = &*self.0;
         inner.check_debug()?;
-        inner.debug.get_or_try_init(|| {
+        let mut is_new = false;
+        let debug = inner.debug.get_or_try_init(|| {
+            is_new = true;
             let begin = Instant::now();
             let binary = inner.valid_binary()?;
             let image = inner
@@ -553,8 +564,12 @@ impl Module {
             inner.engine.log(LogLevel::Info, || {
                 format!("compiled the debug code of module {} in {:?}", self.shown_name(), begin.elapsed())
             });
-            Ok(DebugCode::new(&inner.production, inner.engine.new_code(image)))
-        })
+            Ok::<_, Error>(DebugCode::new(&inner.production, inner.engine.new_code(image)))
+        })?;
+        if is_new {
+            kept::keep(self);
+        }
+        Ok(debug)
     }
 
     /// The resume code of a function, compiled on first use. It is kept while a store has it, and some longer.

@@ -25,6 +25,7 @@ pub(in crate::runtime) fn instantiate(
 ) -> Result<NonNull<InstanceData>> {
     store.inner().lacked_room = false;
     store.inner().check_poison()?;
+    module.engine().check_runs()?;
     check_imports(store.inner(), module, imports)?;
     attach::register(store, module)?;
     // SAFETY: no reference to the inside of an object is held here, and the host holds what it imports.
