@@ -111,6 +111,18 @@ fn debug_code_is_found_as_well() {
 }
 
 #[test]
+fn what_a_host_loads_is_nobody_elses() {
+    let folder = fresh("loaded");
+    let debug = Config { debug: true, ..Config::default() };
+    let bytes = Module::new(&Engine::new(debug.clone()).unwrap(), &guest(11)).unwrap().serialize().unwrap();
+    let (engine, _) = engine(&folder, 1 << 30, debug);
+    let loaded = Module::deserialize(&engine, &bytes).unwrap();
+    loaded.debug_code(&|_, _| true).unwrap();
+    assert!(files(&folder).is_empty());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn damage_is_noticed_and_repaired() {
     let folder = fresh("damage");
     make(&folder, 9, Config::default());

@@ -108,6 +108,9 @@ struct ModuleInner {
     /// Whether the function bodies of a binary that was loaded were found to be valid.
     valid: OnceCell<()>,
     sources: OnceCell<SourceMap>,
+    /// Set for what the engine has compiled or found in its cache. What a host has loaded is not put there: its code is
+    /// what that host trusts, and nobody else asked for it.
+    may_be_kept: OnceCell<()>,
     /// Files of split DWARF that `sources` is to be given.
     given: Mutex<Vec<SplitFile>>,
     /// The graph that was asked for last: who sets breakpoints sets many in one function.
@@ -209,6 +212,7 @@ impl Module {
         let config = engine.config();
         let begin = Instant::now();
         if let Some(module) = kept::find(engine, binary) {
+            module.0.may_be_kept.get_or_init(|| ());
             if config.debug && config.debug_eagerly {
                 module.debug(progress)?;
             }
@@ -227,6 +231,7 @@ impl Module {
             let functions = module.info().bodies.len();
             format!("compiled module {} of {functions} functions in {:?}", module.shown_name(), begin.elapsed())
         });
+        module.0.may_be_kept.get_or_init(|| ());
         // Compiling debug code keeps the module with it.
         match config.debug && config.debug_eagerly {
             true => drop(module.debug(progress)?),
@@ -261,6 +266,7 @@ impl Module {
             resume: Mutex::default(),
             valid: OnceCell::new(),
             sources: OnceCell::new(),
+            may_be_kept: OnceCell::new(),
             given: Mutex::default(),
             graph: Mutex::default(),
             texts: NulTexts::default(),
@@ -566,7 +572,7 @@ impl Module {
             });
             Ok::<_, Error>(DebugCode::new(&inner.production, inner.engine.new_code(image)))
         })?;
-        if is_new {
+        if is_new && inner.may_be_kept.get().is_some() {
             kept::keep(self);
         }
         Ok(debug)

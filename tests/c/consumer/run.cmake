@@ -182,7 +182,8 @@ elseif(CASE STREQUAL "by-hand")
   run("${work}/shared")
 
 elseif(CASE STREQUAL "size")
-  set(limit 12000000)
+  # 12.0 MB and what reads modules in the text format (the feature `wat`).
+  set(limit 12600000)
   file(MAKE_DIRECTORY "${work}")
   run("${STRIP}" --strip-unneeded -o "${work}/libstepwell.so" "${prefix}/${LIBDIR}/libstepwell.so")
   file(SIZE "${work}/libstepwell.so" size)
