@@ -77,8 +77,10 @@ impl<'a> wast::parser::Parse<'a> for Text<'a> {
     }
 }
 
-#[cfg(all(test, feature = "wat"))]
+#[cfg(test)]
 mod tests {
+    #![cfg(feature = "wat")]
+
     use super::*;
     use crate::base::ErrorKind;
 
