@@ -409,8 +409,8 @@ pub unsafe extern "C" fn stepwell_config_cache_set(
 /// else. For a word that is neither: an error that names it, and the configuration is as before.
 ///
 /// A module that is compiled so can be serialized, and loaded by whatever engine of the same configuration on a
-/// processor that has all of it; on another, loading it is refused, and so is instantiating where it was made. The error
-/// names what is lacking.
+/// processor that has all of it; on another, loading it is refused, and so is instantiating where it was made. The
+/// error names what is lacking.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
