@@ -11,9 +11,9 @@ compile_error!(
     "Stepwell runs on x86-64 Linux; there is no port to this machine or system yet.
 
 A port to another machine is a folder of src/isa/ with ARCHITECTURE, ARGUMENT_REGISTERS, ARMED_BYTE, C_CONVENTION, CALL_DISTANCE_BYTES, \
-     DETOUR_BYTE, DETOUR_BYTES, DWARF_RETURN_ADDRESS, ELF_MACHINE, ENTRY_RULES, FILL, FLOAT_FLAGS, FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, MAX_DISTANCE, PAGE_SIZE, PAGE_TABLE_SPAN, \
+     DETOUR_BYTE, DETOUR_BYTES, DWARF_RETURN_ADDRESS, ELF_MACHINE, ENTRY_RULES, FILL, FLOAT_FLAGS, FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, LEVELS, MAX_DISTANCE, NEEDED_FEATURES, PAGE_SIZE, PAGE_TABLE_SPAN, \
      PreservedRegister, RESULT_REGISTERS, ResumeJump, SITE_BYTES, SITE_NOP, STACK_ALIGN, STUB_BYTES, StopContext, TRAP_BYTES, armed_site, \
-     builtin_shim, call_distance, call_from_fault, caller_of, check_processor, detour, disassemble, enter, fault_place, float_control, frame_rules, is_call, is_write_fault, land, prefetch, preserving_shim, return_place, \
+     builtin_shim, call_distance, call_from_fault, caller_of, check_processor, detour, disassemble, enter, fault_place, feature_name, float_control, frame_rules, is_call, is_write_fault, land, prefetch, preserving_shim, return_place, \
      relaxed, set_float_control, set_single_step, stop_at_fault, stop_handler, stop_stub, unwind and unwound_parts.
 A port to another system is a folder of src/sys/ with IN_PIECES, NO_MEMORY, NOT_ALLOWED, SealedFile, Unmoved, address_space_limit, cache, \
      changes, discard, files, map_anonymous, map_anonymous_at, move_mapping, move_pages, profile, protect_failed, put_executable_at, refused, set_last_error, signals, \

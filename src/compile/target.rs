@@ -13,8 +13,8 @@ use std::fmt;
 pub struct Processor(Vec<String>);
 
 impl Processor {
-    /// The processor that has these: words with spaces or commas between them, each a level (`x86-64-v2`, `x86-64-v3`,
-    /// `x86-64-v4`) or a feature (`avx2`, `sse4.2`, `popcnt`). Without any word, one that has the least.
+    /// The processor that has these: words with spaces or commas between them, each one of the machine's [`LEVELS`] or a
+    /// feature. Without any word, one that has the least.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] for a word that is neither, naming it.

@@ -77,10 +77,9 @@ impl<'a> wast::parser::Parse<'a> for Text<'a> {
     }
 }
 
+#[cfg(feature = "wat")]
 #[cfg(test)]
 mod tests {
-    #![cfg(feature = "wat")]
-
     use super::*;
     use crate::base::ErrorKind;
 

@@ -1,10 +1,13 @@
-//! Where an engine keeps compiled modules: a folder, and how much of it may be used. What is kept there is for
-//! `kept.rs`.
+//! Where an engine keeps compiled modules, to be found by whoever makes a module of the same bytes: in another engine of
+//! the same configuration and version, in another process, after a restart. What is kept is serialized modules, and
+//! taken as those are: damage is found, malice is not. So the folder is one that nobody else may write to. How they are
+//! used is for `module.rs`. Nothing of it fails: where something is wrong, modules are compiled, and the engine says so.
 
 use crate::base::{Error, Result};
 use crate::sys::cache::Folder;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use xxhash_rust::xxh3::Xxh3;
 
 /// Where compiled modules are kept, and how much of them: see [`Config::cache`](crate::runtime::Config::cache).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,4 +64,14 @@ impl OpenCache {
         let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.folder.put(name, bytes)
     }
+}
+
+/// What the file of a module is called: by all that its code depends on, in words, and by its bytes. Others may have the
+/// same: a file is compared with what it is to be of.
+pub(in crate::runtime) fn name_of(manifest: &str, binary: &[u8]) -> String {
+    let mut hash = Xxh3::new();
+    hash.update(manifest.as_bytes());
+    hash.update(&[0]);
+    hash.update(binary);
+    format!("{:032x}", hash.digest128())
 }

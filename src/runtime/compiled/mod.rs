@@ -5,7 +5,6 @@ pub(in crate::runtime) mod cache;
 pub(in crate::runtime) mod config;
 pub(in crate::runtime) mod engine;
 pub(in crate::runtime) mod initial;
-pub(in crate::runtime) mod kept;
 pub(in crate::runtime) mod kept_pages;
 pub(in crate::runtime) mod log;
 pub(in crate::runtime) mod machine_code;

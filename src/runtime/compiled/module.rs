@@ -12,9 +12,9 @@ use crate::dwarf::{
 };
 use crate::image::{RegionGraph, RerunImage, Tier};
 use crate::runtime::compiled::binary::Binary;
+use crate::runtime::compiled::cache::name_of;
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::initial::{Images, Initial};
-use crate::runtime::compiled::kept;
 use crate::runtime::compiled::log::{Fallbacks, LogLevel};
 use crate::runtime::compiled::rerun::{RerunCode, RerunRun};
 use crate::wasm::{self, DefinedType, ExternType, ModuleInfo};
@@ -211,7 +211,7 @@ impl Module {
     ) -> Result<Module> {
         let config = engine.config();
         let begin = Instant::now();
-        if let Some(module) = kept::find(engine, binary) {
+        if let Some(module) = Module::find(engine, binary) {
             module.0.may_be_kept.get_or_init(|| ());
             if config.debug && config.debug_eagerly {
                 module.debug(progress)?;
@@ -235,9 +235,49 @@ impl Module {
         // Compiling debug code keeps the module with it.
         match config.debug && config.debug_eagerly {
             true => drop(module.debug(progress)?),
-            false => kept::keep(&module),
+            false => module.keep(),
         }
         Ok(module)
+    }
+
+    /// The module of these bytes, if the engine's cache has it, whole.
+    fn find(engine: &Engine, binary: &[u8]) -> Option<Module> {
+        let begin = Instant::now();
+        let path = engine.cache()?.find(&name_of(&engine.manifest().to_text(), binary))?;
+        let found = Module::deserialize_from_file(engine, &path).and_then(|module| {
+            // Names are hashes, and a guest may have been made to have another's.
+            match *module.binary_to_write() == *binary {
+                true => Ok(module),
+                false => {
+                    let message = format!("`{}` is of another module", Escaped(&path.to_string_lossy()));
+                    Err(Error::new(ErrorKind::InvalidModule, message))
+                }
+            }
+        });
+        match &found {
+            Ok(module) => engine.log(LogLevel::Info, || {
+                format!("found module {} in the cache, in {:?}", module.shown_name(), begin.elapsed())
+            }),
+            Err(error) => {
+                engine.log(LogLevel::Warn, || format!("a file of the cache is not used, and made anew: {error}"))
+            }
+        }
+        found.ok()
+    }
+
+    /// Keeps the module, with what has been compiled of it, where its engine has a cache.
+    fn keep(&self) {
+        let engine = self.engine();
+        let Some(cache) = engine.cache() else { return };
+        let kept = self.serialize().and_then(|bytes| {
+            let name = name_of(&engine.manifest().to_text(), &self.binary_to_write());
+            cache.put(&name, &bytes)
+        });
+        match kept {
+            Ok(0) => {}
+            Ok(thrown) => engine.log(LogLevel::Debug, || format!("{thrown} modules were thrown out of the cache")),
+            Err(error) => engine.fell_back(Fallbacks::NO_CACHE, || format!("{error}; the module is not kept")),
+        }
     }
 
     /// A module of what it consists of. The code is that of the binary, for this engine; with its production code is
@@ -322,7 +362,7 @@ impl Module {
     }
 
     /// Its name for messages.
-    pub(in crate::runtime) fn shown_name(&self) -> Escaped<'_> {
+    fn shown_name(&self) -> Escaped<'_> {
         Escaped(self.name().unwrap_or("<unnamed>"))
     }
 
@@ -573,7 +613,7 @@ impl Module {
             Ok::<_, Error>(DebugCode::new(&inner.production, inner.engine.new_code(image)))
         })?;
         if is_new && inner.may_be_kept.get().is_some() {
-            kept::keep(self);
+            self.keep();
         }
         Ok(debug)
     }
