@@ -387,8 +387,8 @@ own stepwell_error_t *stepwell_config_cache_set(wasm_config_t *config,
 
 /**
  * The processor that code is compiled for, where that is not this machine's: words with spaces or commas between them,
- * each a level of such processors or a feature, which `docs/modules.md` has. Code uses nothing else. For a word that is
- * neither: an error that names it, with the levels, and the configuration is as before.
+ * each a level of such processors or a feature, which `docs/modules.md` has. Code uses nothing else. For a word that
+ * is neither: an error that names it, with the levels, and the configuration is as before.
  *
  * A module that is compiled so can be serialized, and loaded by whatever engine of the same configuration on a
  * processor that has all of it; on another, loading it is refused, and so is instantiating where it was made. The

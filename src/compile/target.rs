@@ -13,8 +13,8 @@ use std::fmt;
 pub struct Processor(Vec<String>);
 
 impl Processor {
-    /// The processor that has these: words with spaces or commas between them, each one of the machine's [`LEVELS`] or a
-    /// feature. Without any word, one that has the least.
+    /// The processor that has these: words with spaces or commas between them, each one of the machine's [`LEVELS`] or
+    /// a feature. Without any word, one that has the least.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] for a word that is neither, naming it.

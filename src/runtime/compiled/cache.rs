@@ -1,7 +1,8 @@
-//! Where an engine keeps compiled modules, to be found by whoever makes a module of the same bytes: in another engine of
-//! the same configuration and version, in another process, after a restart. What is kept is serialized modules, and
+//! Where an engine keeps compiled modules, to be found by whoever makes a module of the same bytes: in another engine
+//! of the same configuration and version, in another process, after a restart. What is kept is serialized modules, and
 //! taken as those are: damage is found, malice is not. So the folder is one that nobody else may write to. How they are
-//! used is for `module.rs`. Nothing of it fails: where something is wrong, modules are compiled, and the engine says so.
+//! used is for `module.rs`. Nothing of it fails: where something is wrong, modules are compiled, and the engine says
+//! so.
 
 use crate::base::{Error, Result};
 use crate::sys::cache::Folder;
@@ -66,8 +67,8 @@ impl OpenCache {
     }
 }
 
-/// What the file of a module is called: by all that its code depends on, in words, and by its bytes. Others may have the
-/// same: a file is compared with what it is to be of.
+/// What the file of a module is called: by all that its code depends on, in words, and by its bytes. Others may have
+/// the same: a file is compared with what it is to be of.
 pub(in crate::runtime) fn name_of(manifest: &str, binary: &[u8]) -> String {
     let mut hash = Xxh3::new();
     hash.update(manifest.as_bytes());
