@@ -1,4 +1,4 @@
-# Removes the files that the last `cmake --install` of a build wrote, and the package's own folder: `cmake --build BUILD --target uninstall`.
+# Removes the files that the last `cmake --install` of a build wrote, and the folders that are the package's own: `cmake --build BUILD --target uninstall`.
 if(NOT EXISTS "${MANIFEST}")
   message(FATAL_ERROR "nothing was installed from this build: there is no ${MANIFEST}")
 endif()
@@ -12,11 +12,13 @@ foreach(file IN LISTS files)
     message(STATUS "not there: ${file}")
   endif()
   get_filename_component(folder "${file}" DIRECTORY)
-  if(folder MATCHES "/cmake/Stepwell$")
+  while(folder MATCHES "/cmake/Stepwell$|/doc/stepwell(/|$)|/include/stepwell$")
     list(APPEND own "${folder}")
-  endif()
+    get_filename_component(folder "${folder}" DIRECTORY)
+  endwhile()
 endforeach()
 list(REMOVE_DUPLICATES own)
+list(SORT own ORDER DESCENDING) # what is inside first
 foreach(folder IN LISTS own)
   file(GLOB left "${folder}/*")
   if(NOT left)

@@ -37,7 +37,7 @@
 #include "stepwell/error.h" /* errors, with code, message and place */
 #include "stepwell/engine.h" /* how an engine is made, and what it does and tells */
 #include "stepwell/store.h" /* stores: limits, fuel, deadlines, interrupts, collection; the host's own stacks */
-#include "stepwell/module.h" /* modules: compiling, saving, names, custom sections, places in the source, functions, instructions */
+#include "stepwell/module.h" /* modules: from text, compiling, saving, names, custom sections, places in the source, functions, instructions */
 #include "stepwell/trap.h" /* traps and their frames; names as people are to see them */
 #include "stepwell/func.h" /* functions: calls, typed calls, host functions that know their caller */
 #include "stepwell/instance.h" /* instances, and what is in them */

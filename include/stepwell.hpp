@@ -1976,6 +1976,17 @@ public:
   Config &copied_code(bool enable) & { return stepwell_config_copied_code_set(need(), enable), *this; }
   Config &&copied_code(bool enable) && { return std::move(copied_code(enable)); }
 
+  /// Has compiled modules be kept in a folder, up to so many bytes, and found there instead of compiled again. A folder that cannot be
+  /// used, or that others may write to, is no error: the log says so.
+  Result<void> try_cache(const std::string &folder, std::uint64_t max_bytes) & {
+    return detail::outcome(stepwell_config_cache_set(need(), folder.c_str(), max_bytes));
+  }
+  Config &cache(const std::string &folder, std::uint64_t max_bytes) & { return try_cache(folder, max_bytes).value(), *this; }
+  Config &&cache(const std::string &folder, std::uint64_t max_bytes) && { return std::move(cache(folder, max_bytes)); }
+  /// The processor that code is compiled for, where that is not this machine's: levels and features, as "x86-64-v3 popcnt".
+  Result<void> try_processor(const std::string &words) & { return detail::outcome(stepwell_config_processor_set(need(), words.c_str())); }
+  Config &processor(const std::string &words) & { return try_processor(words).value(), *this; }
+  Config &&processor(const std::string &words) && { return std::move(processor(words)); }
   wasm_config_t *raw() const noexcept { return ptr_.get(); }
   wasm_config_t *release() noexcept { return ptr_.release(); }
 
@@ -2489,6 +2500,14 @@ struct CustomSection {
   std::string name;
   Span<const std::uint8_t> data;
 };
+
+/// The binary of a module in the text format, to compile; an error says at which line and column it is wrong. Thread: any.
+inline Result<std::vector<std::uint8_t>> try_wat2wasm(std::string_view text) {
+  wasm_byte_vec_t vec = WASM_EMPTY_VEC;
+  if (stepwell_error_t *error = stepwell_wat2wasm(text.empty() ? "" : text.data(), text.size(), &vec)) return detail::take_error(error);
+  return detail::take_bytes(vec);
+}
+inline std::vector<std::uint8_t> wat2wasm(std::string_view text) { return try_wat2wasm(text).value(); }
 
 /// A module that is of no store: what threads pass each other. Thread: any.
 class SharedModule {

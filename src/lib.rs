@@ -11,11 +11,11 @@ compile_error!(
     "Stepwell runs on x86-64 Linux; there is no port to this machine or system yet.
 
 A port to another machine is a folder of src/isa/ with ARCHITECTURE, ARGUMENT_REGISTERS, ARMED_BYTE, C_CONVENTION, CALL_DISTANCE_BYTES, \
-     DETOUR_BYTE, DETOUR_BYTES, DWARF_RETURN_ADDRESS, ELF_MACHINE, ENTRY_RULES, FILL, FLOAT_FLAGS, FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, MAX_DISTANCE, PAGE_SIZE, PAGE_TABLE_SPAN, \
+     DETOUR_BYTE, DETOUR_BYTES, DWARF_RETURN_ADDRESS, ELF_MACHINE, ENTRY_RULES, FILL, FLOAT_FLAGS, FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, LEVELS, MAX_DISTANCE, NEEDED_FEATURES, PAGE_SIZE, PAGE_TABLE_SPAN, \
      PreservedRegister, RESULT_REGISTERS, ResumeJump, SITE_BYTES, SITE_NOP, STACK_ALIGN, STUB_BYTES, StopContext, TRAP_BYTES, armed_site, \
-     builtin_shim, call_distance, call_from_fault, caller_of, check_processor, detour, disassemble, enter, fault_place, float_control, frame_rules, is_call, is_write_fault, land, prefetch, preserving_shim, return_place, \
+     builtin_shim, call_distance, call_from_fault, caller_of, check_processor, detour, disassemble, enter, fault_place, feature_name, float_control, frame_rules, is_call, is_write_fault, land, prefetch, preserving_shim, return_place, \
      relaxed, set_float_control, set_single_step, stop_at_fault, stop_handler, stop_stub, unwind and unwound_parts.
-A port to another system is a folder of src/sys/ with IN_PIECES, NO_MEMORY, NOT_ALLOWED, SealedFile, Unmoved, address_space_limit, \
+A port to another system is a folder of src/sys/ with IN_PIECES, NO_MEMORY, NOT_ALLOWED, SealedFile, Unmoved, address_space_limit, cache, \
      changes, discard, files, map_anonymous, map_anonymous_at, move_mapping, move_pages, profile, protect_failed, put_executable_at, refused, set_last_error, signals, \
      stack_bounds, symbol_at, thread_id, touched, unmap and watching.
 What each has to be stands in src/isa/mod.rs and src/sys/mod.rs; build.rs lists the ports."
@@ -58,15 +58,15 @@ pub use base::{Error, ErrorKind, Result};
 pub use dwarf::Location;
 #[cfg(stepwell_ported)]
 pub use runtime::{
-    Answer, AnyRef, AsStore, AsStoreMut, AtDeadline, Call, CallStatus, Caller, Catcher, Collected, Config, Engine,
-    Event, EventSink, ExceptionInfo, ExnRef, Extern, ExternRef, Fallbacks, FrameInfo, Func, Global, Growing, Grown,
-    Growth, HostCalled, HostStack, Instance, IntoFunc, Linker, LogLevel, Logger, Memory, Module, ModuleId, NotYet,
-    Profiler, RawFrame, Replacement, Root, Rooted, SharedMemory, StopInfo, Store, StoreId, StoreLimits, StoreMut,
-    StorePtr, StoreRef, StoreUsage, Table, Tag, Told, Touched, Trap, TrapCode, TrapInfo, TypedFunc, Val, ValRaw,
-    VirtualFrame,
+    Answer, AnyRef, AsStore, AsStoreMut, AtDeadline, Cache, Call, CallStatus, Caller, Catcher, Collected, Config,
+    Engine, Event, EventSink, ExceptionInfo, ExnRef, Extern, ExternRef, Fallbacks, FrameInfo, Func, Global, Growing,
+    Grown, Growth, HostCalled, HostStack, Instance, IntoFunc, Linker, LogLevel, Logger, Memory, Module, ModuleId,
+    NotYet, Processor, Profiler, RawFrame, Replacement, Root, Rooted, SharedMemory, StopInfo, Store, StoreId,
+    StoreLimits, StoreMut, StorePtr, StoreRef, StoreUsage, Table, Tag, Told, Touched, Trap, TrapCode, TrapInfo,
+    TypedFunc, Val, ValRaw, VirtualFrame,
 };
 #[cfg(stepwell_ported)]
 pub use wasm::{
     ArrayType, DefinedType, ExternType, Features, FieldType, FuncType, GlobalType, HeapType, IndexType, Limits,
-    MemoryType, PageSize, RefType, StorageType, StructType, TableType, ValType,
+    MemoryType, PageSize, RefType, StorageType, StructType, TableType, ValType, wat2wasm,
 };

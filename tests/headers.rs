@@ -195,7 +195,8 @@ fn settings_have_one_name() {
         fields.lines().filter_map(|line| line.strip_prefix("    pub ")?.split(':').next()).collect();
     let settings = settings();
     // Features are set one at a time, and for tests alone is one that no message names.
-    let other = ["features", "force_rerun_runs", "force_split_after", "force_fuel_part", "force_collections"];
+    let other =
+        ["features", "force_rerun_runs", "force_split_after", "force_fuel_part", "force_machine", "force_collections"];
     let missing: Vec<_> = fields.iter().filter(|name| !settings.contains(**name) && !other.contains(name)).collect();
     assert!(missing.is_empty(), "Config has {missing:?}, which C has no setting of the same name for");
 }

@@ -59,6 +59,11 @@ typedef enum stepwell_fallback_enum {
    * `stepwell_config_memory_images_set`.
    */
   STEPWELL_FALLBACK_COPIED_DATA = 32,
+  /**
+   * The folder of `stepwell_config_cache_set` cannot be read or written, or others may write to it: compiled modules
+   * are not kept there, or not all of them.
+   */
+  STEPWELL_FALLBACK_NO_CACHE = 64,
 } stepwell_fallback_enum;
 
 /** The proposals to WebAssembly 1.0 that can be switched off. The numbers stay. */
@@ -110,7 +115,7 @@ typedef enum stepwell_feature_enum {
 typedef enum stepwell_log_level_enum {
   /** Something is not as the configuration asks for; it works all the same. */
   STEPWELL_LOG_WARN = 1,
-  /** A module was compiled, or its debug code. */
+  /** A module was compiled, or its debug code, or one that was compiled before was found in the cache. */
   STEPWELL_LOG_INFO = 2,
   /** Code that was kept for later is let go. */
   STEPWELL_LOG_DEBUG = 3,
@@ -378,6 +383,43 @@ STEPWELL_API void stepwell_config_optimize_set(wasm_config_t *config, bool enabl
 STEPWELL_API
 void stepwell_config_copied_code_set(wasm_config_t *config,
                                      bool enable);
+
+/**
+ * Has compiled modules be kept in a folder: whoever makes a module of the same bytes, by an engine of the same
+ * configuration and version on the same kind of processor, in this process or another, finds it there and does not
+ * compile it again. `folder` is made if there is none, for this user alone. What was used longest ago is thrown away
+ * when the files have more than `max_bytes`. Several processes may use a folder at once.
+ *
+ * What is in the folder is machine code, and taken as `wasm_module_deserialize` does: a damaged file is noticed, and
+ * the module compiled anew; malice is not. So a folder is not used that belongs to another user, or that others may
+ * write to.
+ *
+ * A folder that cannot be used is no error: modules are compiled, `stepwell_engine_fallbacks` has
+ * `STEPWELL_FALLBACK_NO_CACHE`, and the log says why.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_config_cache_set(wasm_config_t *config,
+                                               const char *folder,
+                                               uint64_t max_bytes);
+
+/**
+ * The processor that code is compiled for, where that is not this machine's: words with spaces or commas between them,
+ * each a level of such processors or a feature, which `docs/modules.md` has. Code uses nothing else. For a word that
+ * is neither: an error that names it, with the levels, and the configuration is as before.
+ *
+ * A module that is compiled so can be serialized, and loaded by whatever engine of the same configuration on a
+ * processor that has all of it; on another, loading it is refused, and so is instantiating where it was made. The
+ * error names what is lacking.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_config_processor_set(wasm_config_t *config,
+                                                   const char *processor);
 
 /**
  * Which profilers are told where machine code is, one of `enum stepwell_profiler_enum`. `STEPWELL_PROFILER_NONE` at

@@ -24,7 +24,7 @@ from .engine import Engine
 from .errors import Error, Exit, GuestException, Source, Trap, TrapFrame, name_to_show
 from .instance import Exports, Instance
 from .linker import InstancePre, Linker
-from .module import CustomSection, FunctionInfo, Instruction, LinePlace, LineRow, MachineCode, Module
+from .module import CustomSection, FunctionInfo, Instruction, LinePlace, LineRow, MachineCode, Module, wat2wasm
 from .store import Interrupt, Store
 from .types import (
     ArrayType, ExportType, FieldType, FuncType, GlobalType, ImportType, MemoryType, StructType, TableType, TagType, f32,
@@ -48,5 +48,5 @@ __all__ = [
     "I31Ref", "ImportType", "Instance", "InstancePre", "Instruction", "Interrupt", "LinePlace", "LineRow", "Linker", "Locals", "MachineCode", "Memory", "MemoryType",
     "Module", "Pauser", "Profiler", "Scope", "SharedMemory", "Source", "Stop", "StopQueue", "StopReason", "Store", "StructRef", "StructType",
     "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame", "Variable", "VariableKind", "Wasi", "WatchHit", "WatchKind", "Watchpoint", "f32", "f64", "i32", "i64",
-    "matches", "name_to_show", "v128",
+    "matches", "name_to_show", "v128", "wat2wasm",
 ]

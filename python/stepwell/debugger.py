@@ -13,11 +13,11 @@ from ._bindings import Action, ErrorCode, Events, ExceptionStops, Scope, StopRea
 from ._managed import Managed, StoreObject, Unique
 from ._notebook import ROOM, line_of, table, tree
 from .errors import (
-    Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, sources_until, take_bytes,
+    c_string, Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, sources_until, take_bytes,
     text_from,
 )
 from .instance import Instance
-from .module import Module, c_string, rows_of
+from .module import Module, rows_of
 from .store import Store
 from .types import NAMES
 from .values import ExnRef, Func, Global, Memory, all_to_c, from_c, to_c

@@ -1,13 +1,14 @@
 """Engines: what compiles modules and is shared by stores."""
 from __future__ import annotations
 
+import os
 from ctypes import POINTER, byref
-from typing import Mapping, Optional
+from typing import Mapping, Optional, Tuple, Union
 
 from . import _bindings as c
 from ._bindings import DebugTier, Feature, Profiler
 from ._managed import Managed
-from .errors import check
+from .errors import c_string, check, path_bytes
 
 DebugTier.__doc__ = """What debug code is like: what debugging costs, not what can be seen.
 
@@ -36,6 +37,10 @@ class Engine(Managed):
     - `parallel`: modules are compiled on several threads. On by default.
     - `optimize`: compiled code is optimised for speed. On by default.
     - `copied_code`: code is kept in anonymous memory, as on systems without `memfd_create`. Off by default.
+    - `cache`: a folder where compiled modules are kept, and found instead of compiled again, by this process and others: a path, or a path
+      and the most bytes of its files (1 GiB, if it is not said). A folder that others may write to is not used. None by default.
+    - `processor`: what code is compiled for, where that is not this machine: levels and features, as "x86-64-v3 popcnt". Modules that
+      need what this machine lacks can be serialized, and neither loaded nor instantiated.
     - `fuel`: guests count what they run, and trap when they have used up `Store.fuel`. Off by default.
     - `epoch`: guests can be ended from other threads, by `Interrupt`, and by deadlines, `Store.set_epoch_deadline`. On by default: so
       Ctrl-C and other signals reach guests that compute. Code that others have serialized is mostly without.
@@ -57,15 +62,22 @@ class Engine(Managed):
             copied_code: Optional[bool] = None, fuel: Optional[bool] = None, epoch: Optional[bool] = None,
             debug_eagerly: Optional[bool] = None,
             features: Optional[Mapping[int, bool]] = None, profiler: Optional[int] = None,
-            native_debug_info: Optional[bool] = None) -> None:
+            native_debug_info: Optional[bool] = None,
+            cache: Union[None, str, os.PathLike[str], Tuple[Union[str, os.PathLike[str]], int]] = None,
+            processor: Optional[str] = None) -> None:
         if epoch is None:
             epoch = True
         settings = {
-            name: value for name, value in locals().items() if name not in ("self", "features") and value is not None}
+            name: value for name, value in locals().items() if name not in ("self", "features", "cache", "processor") and value is not None}
         config = c.wasm_config_new()
         try:
             for name, value in settings.items():
                 check(getattr(c, f"stepwell_config_{name}_set")(config, value))
+            if cache is not None:
+                folder, most = cache if isinstance(cache, tuple) else (cache, 1 << 30)
+                check(c.stepwell_config_cache_set(config, path_bytes(folder), most))
+            if processor is not None:
+                check(c.stepwell_config_processor_set(config, c_string(processor)))
             for feature, on in (features or {}).items():
                 check(c.stepwell_config_feature_set(config, feature, on))
         except BaseException:

@@ -1,6 +1,7 @@
 """What can go wrong: `Error`, `Trap` for what ended a guest, and `Exit` for a program that ended itself."""
 from __future__ import annotations
 
+import os
 from ctypes import byref, c_int32, c_size_t, c_ssize_t, c_void_p, create_string_buffer, py_object, pythonapi
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Sequence, Type, TypeVar, Union
@@ -257,3 +258,19 @@ def take_trap(trap: Any, store: Store) -> Error:
         return told
     finally:
         c.wasm_trap_delete(trap)
+
+
+def c_string(text: str) -> bytes:
+    """A name as C takes it; one with a NUL inside would be cut."""
+    data = text.encode("utf-8")
+    if b"\0" in data:
+        raise ValueError(f"the name {text!r} has a NUL inside")
+    return data
+
+
+def path_bytes(path: Union[str, os.PathLike[str]]) -> bytes:
+    """A path as C takes it."""
+    data = os.fsencode(path)
+    if b"\0" in data:
+        raise ValueError(f"the path {path!r} has a NUL inside")
+    return data

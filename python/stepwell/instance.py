@@ -11,8 +11,8 @@ from . import _calls
 from ._bindings import ErrorCode
 from ._managed import Managed, StoreObject
 from .engine import Engine
-from .errors import Error, Exit, check, escaped, not_null
-from .module import Module, c_string, exports_of
+from .errors import Error, Exit, c_string, check, escaped, not_null
+from .module import Module, exports_of
 from .store import Store
 from .typed import typed
 from .types import FuncType, ImportType

@@ -9,9 +9,9 @@ from . import _bindings as c
 from . import _calls
 from ._managed import Managed
 from .engine import Engine
-from .errors import check, escaped, last_error, not_null
+from .errors import c_string, check, escaped, last_error, not_null
 from .instance import Instance
-from .module import Module, c_string
+from .module import Module
 from .store import Store
 from .types import in_c
 from .values import Extern, extern_from, host_function

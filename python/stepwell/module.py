@@ -13,7 +13,7 @@ from . import _calls
 from ._bindings import ErrorCode
 from ._managed import Managed
 from .engine import Engine
-from .errors import Error, Source, bytes_at, check, name_from, name_to_show, not_null, source_of, sources_from, take_bytes, text_from
+from .errors import Error, Source, bytes_at, c_string, check, name_from, name_to_show, not_null, path_bytes, source_of, sources_from, take_bytes, text_from
 from .types import ExportType, ImportType, externtype_from
 
 Bytes = Union[bytes, bytearray, memoryview]
@@ -120,13 +120,6 @@ def _byte_vec(data: Bytes) -> Any:
     return c.wasm_byte_vec_t(len(data), (c_char * len(data)).from_buffer_copy(data))
 
 
-def _path(path: Path) -> bytes:
-    data = os.fsencode(path)
-    if b"\0" in data:
-        raise ValueError(f"the path {path!r} has a NUL inside")
-    return data
-
-
 def exports_of(handle: Any) -> List[ExportType]:
     """What the module behind a handle exports."""
     vec = c.wasm_exporttype_vec_t()
@@ -138,6 +131,15 @@ def exports_of(handle: Any) -> List[ExportType]:
         ]
     finally:
         c.wasm_exporttype_vec_delete(byref(vec))
+
+
+def wat2wasm(text: Union[str, bytes, bytearray, memoryview]) -> bytes:
+    """The binary of a module in the text format, for `Module`. An `Error` says at which line and column the text is wrong. What is a binary
+    already is given back."""
+    data = text.encode("utf-8") if isinstance(text, str) else bytes(text)
+    out = c.wasm_byte_vec_t()
+    check(c.stepwell_wat2wasm(data, len(data), byref(out)))
+    return take_bytes(out)
 
 
 class ModuleHandle(Managed):
@@ -419,7 +421,7 @@ class Module(Managed):
 
     def serialize_file(self, path: Path) -> None:
         """Writes what `serialize` gives to a file. Who reads it meanwhile finds the old file or the whole new one."""
-        check(c.stepwell_shared_module_serialize_file(self._handle, _path(path)))
+        check(c.stepwell_shared_module_serialize_file(self._handle, path_bytes(path)))
 
     @classmethod
     def deserialize(cls, engine: Engine, data: Bytes) -> Module:
@@ -433,7 +435,7 @@ class Module(Managed):
     def deserialize_file(cls, engine: Engine, path: Path) -> Module:
         """As `deserialize`, from a file, which may be changed afterwards."""
         out = POINTER(c.wasm_shared_module_t)()
-        check(c.stepwell_shared_module_deserialize_file(engine._handle, _path(path), byref(out)))
+        check(c.stepwell_shared_module_deserialize_file(engine._handle, path_bytes(path), byref(out)))
         return cls._of(engine, out)
 
     @classmethod
@@ -468,11 +470,3 @@ class Module(Managed):
 
     def _about(self) -> str:
         return f"{self._shown_name()}: {len(self.imports)} imports, {len(self.exports)} exports, {self.func_count} functions"
-
-
-def c_string(text: str) -> bytes:
-    """A name as C takes it; one with a NUL inside would be cut."""
-    data = text.encode("utf-8")
-    if b"\0" in data:
-        raise ValueError(f"the name {text!r} has a NUL inside")
-    return data

@@ -3,9 +3,11 @@
 use super::plumbing::check;
 use super::plumbing::guard::{or_abort, or_error};
 use super::plumbing::handles::{stepwell_error_t, wasm_config_t};
-use super::plumbing::own::{Own, borrow_mut, handle};
+use super::plumbing::own::{Own, borrow_mut, handle, null, string};
 use crate::base::{Error, ErrorKind};
-use crate::runtime::{Config, DebugTier};
+use crate::runtime::{Cache, Config, DebugTier, Processor};
+use crate::sys::files::path_of;
+use std::ffi::{CStr, c_char};
 
 handle!(wasm_config_t => Config);
 
@@ -384,4 +386,63 @@ pub unsafe extern "C" fn stepwell_config_optimize_set(config: *mut wasm_config_t
 pub unsafe extern "C" fn stepwell_config_copied_code_set(config: *mut wasm_config_t, enable: bool) {
     // SAFETY: C passes a live configuration or NULL.
     unsafe { set("stepwell_config_copied_code_set", config, |config| config.copied_code = enable) }
+}
+
+/// Has compiled modules be kept in a folder: whoever makes a module of the same bytes, by an engine of the same
+/// configuration and version on the same kind of processor, in this process or another, finds it there and does not
+/// compile it again. `folder` is made if there is none, for this user alone. What was used longest ago is thrown away
+/// when the files have more than `max_bytes`. Several processes may use a folder at once.
+///
+/// What is in the folder is machine code, and taken as `wasm_module_deserialize` does: a damaged file is noticed, and
+/// the module compiled anew; malice is not. So a folder is not used that belongs to another user, or that others may
+/// write to.
+///
+/// A folder that cannot be used is no error: modules are compiled, `stepwell_engine_fallbacks` has
+/// `STEPWELL_FALLBACK_NO_CACHE`, and the log says why.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_config_cache_set(
+    config: *mut wasm_config_t,
+    folder: *const c_char,
+    max_bytes: u64,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_config_cache_set", || {
+        // SAFETY: C passes a live configuration or NULL.
+        let config = unsafe { borrow_mut(config, "config") }?;
+        if folder.is_null() {
+            return Err(null("folder"));
+        }
+        // SAFETY: it is a C string then.
+        let folder = path_of(unsafe { CStr::from_ptr(folder) }.to_bytes());
+        if folder.as_os_str().is_empty() {
+            return Err(Error::new(ErrorKind::Argument, "`folder` is empty; it is to name a folder"));
+        }
+        config.cache = Some(Cache::new(folder, max_bytes));
+        Ok(())
+    })
+}
+
+/// The processor that code is compiled for, where that is not this machine's: words with spaces or commas between them,
+/// each a level of such processors or a feature, which `docs/modules.md` has. Code uses nothing else. For a word that
+/// is neither: an error that names it, with the levels, and the configuration is as before.
+///
+/// A module that is compiled so can be serialized, and loaded by whatever engine of the same configuration on a
+/// processor that has all of it; on another, loading it is refused, and so is instantiating where it was made. The
+/// error names what is lacking.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_config_processor_set(
+    config: *mut wasm_config_t,
+    processor: *const c_char,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_config_processor_set", || {
+        // SAFETY: C passes a live configuration or NULL, and a C string or NULL.
+        let (config, words) = unsafe { (borrow_mut(config, "config")?, string(processor, "processor")?) };
+        config.processor = Some(Processor::parse(words).map_err(|error| error.context("`processor`"))?);
+        Ok(())
+    })
 }

@@ -16,7 +16,7 @@ pub type stepwell_log_level_t = i32;
 pub enum stepwell_log_level_enum {
     /// Something is not as the configuration asks for; it works all the same.
     STEPWELL_LOG_WARN = 1,
-    /// A module was compiled, or its debug code.
+    /// A module was compiled, or its debug code, or one that was compiled before was found in the cache.
     STEPWELL_LOG_INFO = 2,
     /// Code that was kept for later is let go.
     STEPWELL_LOG_DEBUG = 3,
@@ -55,6 +55,9 @@ pub enum stepwell_fallback_enum {
     /// There is no `memfd` for a module's data: each instance copies it, as without
     /// `stepwell_config_memory_images_set`.
     STEPWELL_FALLBACK_COPIED_DATA = 32,
+    /// The folder of `stepwell_config_cache_set` cannot be read or written, or others may write to it: compiled modules
+    /// are not kept there, or not all of them.
+    STEPWELL_FALLBACK_NO_CACHE = 64,
 }
 
 // The header's numbers are the engine's.
@@ -66,6 +69,7 @@ const _: () = {
     assert!(c::STEPWELL_FALLBACK_NO_SIGNALS as i32 == Fallbacks::NO_SIGNALS.bits() as i32);
     assert!(c::STEPWELL_FALLBACK_REPLACED_CODE as i32 == Fallbacks::REPLACED_CODE.bits() as i32);
     assert!(c::STEPWELL_FALLBACK_COPIED_DATA as i32 == Fallbacks::COPIED_DATA.bits() as i32);
+    assert!(c::STEPWELL_FALLBACK_NO_CACHE as i32 == Fallbacks::NO_CACHE.bits() as i32);
 };
 
 /// Where the engine's messages go, those of `level` and those that matter more. The finalizer runs when the engine is

@@ -86,4 +86,5 @@ pub mod variable;
 pub mod vecs;
 pub mod version;
 pub mod wasi;
+pub mod wat;
 pub mod watchpoint;

@@ -34,6 +34,7 @@ mod translate;
 pub use convention::{has_result_area, stack_arguments};
 pub use fuel::fuel_begun;
 pub use outline::Outline;
+pub use target::Processor;
 
 use crate::abi::{VmCounts, VmLayout};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, WasmOffset};
@@ -143,7 +144,7 @@ impl Guard {
     }
 }
 
-/// Compiles modules and trampolines for this machine.
+/// Compiles modules and trampolines for this machine, or another processor.
 pub struct Compiler {
     options: Options,
     isa: OwnedTargetIsa,
@@ -157,9 +158,17 @@ impl Compiler {
     /// # Errors
     /// [`ErrorKind::Unsupported`] on a processor that lacks what compiled code needs.
     pub fn new(options: Options) -> Result<Compiler> {
+        Compiler::for_processor(options, None)
+    }
+
+    /// A compiler for this processor, which need not be that of the machine it runs on; without one, for that.
+    ///
+    /// # Errors
+    /// As [`Compiler::new`].
+    pub fn for_processor(options: Options, processor: Option<&Processor>) -> Result<Compiler> {
         check_processor()?;
-        let isa = target(&options)?;
-        let quick = target(&Options { optimize: false, ..options })?;
+        let isa = target(&options, processor)?;
+        let quick = target(&Options { optimize: false, ..options }, processor)?;
         Ok(Compiler { options, isa, quick })
     }
 
@@ -292,8 +301,8 @@ impl Compiler {
     }
 }
 
-/// This machine as a target of these options.
-fn target(options: &Options) -> Result<OwnedTargetIsa> {
+/// A processor, or this machine's, as a target of these options.
+fn target(options: &Options, processor: Option<&Processor>) -> Result<OwnedTargetIsa> {
     let unusable = |what: String| Error::new(ErrorKind::Unsupported, format!("the code generator refused: {what}"));
     let mut flags = settings::builder();
     let switches = [
@@ -311,7 +320,11 @@ fn target(options: &Options) -> Result<OwnedTargetIsa> {
     for (name, value) in switches {
         flags.set(name, value).map_err(|error| unusable(format!("setting {name}={value}: {error}")))?;
     }
-    let builder = cranelift_native::builder().map_err(|error| unusable(error.to_owned()))?;
+    let found = cranelift_native::builder_with_options(processor.is_none());
+    let mut builder = found.map_err(|error| unusable(error.to_owned()))?;
+    for feature in processor.map_or(&[][..], Processor::features) {
+        builder.enable(&target::switch(feature)).map_err(|error| unusable(format!("{feature}: {error}")))?;
+    }
     let isa = builder.finish(settings::Flags::new(flags)).map_err(|error| unusable(error.to_string()))?;
     Ok(isa)
 }

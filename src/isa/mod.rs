@@ -10,6 +10,8 @@
 //! | name | what it must be | who uses it |
 //! |---|---|---|
 //! | [`check_processor`] | nothing, or an error that says what this processor lacks of what compiled code needs | `compile/` |
+//! | [`NEEDED_FEATURES`] | what compiled code needs, as the code generator calls it | `compile/` |
+//! | [`LEVELS`], [`feature_name`] | sets of features that have a name; what the code generator calls a feature that people spell in some way | `compile/` |
 //! | [`PAGE_SIZE`] | a multiple of each size of page that such a machine may have: texts, cell pages and memories are laid out in it | `image/`, `compile/`, `sys/` |
 //! | [`PAGE_TABLE_SPAN`] | mappings whose addresses differ by a multiple of it are moved a page of a page table at a time | `sys/` |
 //! | [`FUNCTION_ALIGN`] | where functions may begin; the code generator asks for no more | `compile/` |
@@ -106,11 +108,12 @@ pub struct Decoded {
 
 pub use machine::{
     ARCHITECTURE, ARGUMENT_REGISTERS, ARMED_BYTE, C_CONVENTION, CALL_DISTANCE_BYTES, DETOUR_BYTE, DETOUR_BYTES,
-    ELF_MACHINE, FILL, FLOAT_FLAGS, FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, MAX_DISTANCE, PAGE_SIZE,
-    PAGE_TABLE_SPAN, PreservedRegister, RESULT_REGISTERS, ResumeJump, SITE_BYTES, SITE_NOP, STACK_ALIGN, STUB_BYTES,
-    StopContext, TRAP_BYTES, armed_site, call_distance, call_from_fault, caller_of, check_processor, detour,
-    disassemble, enter, fault_place, float_control, is_call, is_write_fault, land, prefetch, relaxed, return_place,
-    set_float_control, set_single_step, stop_at_fault, stop_handler, stop_stub, unwind,
+    ELF_MACHINE, FILL, FLOAT_FLAGS, FRAME_HEAD, FUNCTION_ALIGN, GUEST_FLOATS, HostToWasm, LEVELS, MAX_DISTANCE,
+    NEEDED_FEATURES, PAGE_SIZE, PAGE_TABLE_SPAN, PreservedRegister, RESULT_REGISTERS, ResumeJump, SITE_BYTES, SITE_NOP,
+    STACK_ALIGN, STUB_BYTES, StopContext, TRAP_BYTES, armed_site, call_distance, call_from_fault, caller_of,
+    check_processor, detour, disassemble, enter, fault_place, feature_name, float_control, is_call, is_write_fault,
+    land, prefetch, relaxed, return_place, set_float_control, set_single_step, stop_at_fault, stop_handler, stop_stub,
+    unwind,
 };
 use machine::{DWARF_RETURN_ADDRESS, ENTRY_RULES, frame_rules, unwound_parts};
 pub(crate) use machine::{builtin_shim, preserving_shim};

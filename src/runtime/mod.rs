@@ -31,9 +31,10 @@ mod store;
 
 pub use crate::abi::VMContext;
 pub use crate::abi::{TrapCode, ValRaw};
-pub use crate::compile::DebugTier;
+pub use crate::compile::{DebugTier, Processor};
 pub use crate::sys::profile::Profiler;
 pub use crate::sys::stack::HostStack;
+pub use compiled::cache::Cache;
 pub use compiled::config::Config;
 pub use compiled::engine::Engine;
 pub use compiled::log::{Fallbacks, LogLevel, Logger};

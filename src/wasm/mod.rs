@@ -7,6 +7,7 @@ mod body;
 mod defined;
 mod elements;
 mod features;
+mod from_text;
 mod hints;
 mod js_limits;
 mod known;
@@ -29,6 +30,7 @@ pub use body::{
 };
 pub use defined::{Composite, DefinedType};
 pub use features::Features;
+pub use from_text::wat2wasm;
 pub use hints::BranchHint;
 pub use known::KnownData;
 pub use legacy::{Handling, Tries};

@@ -1,5 +1,41 @@
 /* Configurations: each way of running the same guest gives the same, and what cannot work is refused. */
-#include "check.h"
+#include "beside.h"
+
+#include <unistd.h>
+
+/* What an engine has said: how often it compiled a module, and found one. */
+struct said {
+  int compiled, found, refused;
+};
+
+static void listen(void *env, stepwell_log_level_t level, const char *message) {
+  struct said *said = env;
+  (void)level;
+  said->compiled += strncmp(message, "compiled", 8) == 0;
+  said->found += strncmp(message, "found", 5) == 0;
+  said->refused += strstr(message, "not kept") != NULL;
+}
+
+/* Makes a module twice, in engines of their own with this cache. */
+static struct said twice(const char *folder, uint32_t fallbacks) {
+  struct said said = {0, 0, 0};
+  for (int i = 0; i < 2; i++) {
+    wasm_config_t *config = wasm_config_new();
+    wasm_engine_t *engine = NULL;
+    wasm_store_t *store;
+    wasm_module_t *module;
+    OK(stepwell_config_cache_set(config, folder, 1 << 20));
+    OK(stepwell_config_log_set(config, STEPWELL_LOG_INFO, listen, &said, NULL));
+    OK(stepwell_engine_new(config, &engine));
+    store = wasm_store_new(engine);
+    module = MODULE(store, FIB);
+    CHECK(stepwell_engine_fallbacks(engine) == fallbacks);
+    wasm_module_delete(module);
+    wasm_store_delete(store);
+    wasm_engine_delete(engine);
+  }
+  return said;
+}
 
 static void works(wasm_config_t *config, bool debug) {
   wasm_engine_t *engine = NULL;
@@ -76,6 +112,60 @@ int main(void) {
     stepwell_config_max_stack_set(config, 1);
     CHECK(!wasm_engine_new_with_config(config));
     LAST("max_stack");
+  }
+  { /* a cache: in a folder of our own, and where there can be none */
+    char folder[1024], inside[1100];
+    struct said said;
+    wasm_config_t *config = wasm_config_new();
+    check_beside("cache", folder, sizeof folder);
+    CHECK(mkdtemp(folder));
+    said = twice(folder, 0);
+    CHECK(said.compiled == 1 && said.found == 1 && said.refused == 0);
+    snprintf(inside, sizeof inside, "rm -r '%s'", folder);
+    CHECK(system(inside) == 0);
+    said = twice("/dev/null/inside", STEPWELL_FALLBACK_NO_CACHE);
+    CHECK(said.compiled == 2 && said.found == 0 && said.refused == 2);
+    FAILS(stepwell_config_cache_set(config, "", 1), STEPWELL_ERROR_ARGUMENT, "`folder` is empty");
+    FAILS(stepwell_config_cache_set(config, NULL, 1), STEPWELL_ERROR_ARGUMENT, "`folder`");
+    works(config, false);
+  }
+  { /* processors: what is none is refused, and leaves the configuration as it was */
+    wasm_config_t *config = wasm_config_new();
+    FAILS(stepwell_config_processor_set(config, "x86-64-v3 i486"), STEPWELL_ERROR_ARGUMENT, "`processor`: `i486` is no feature of a processor");
+    FAILS(stepwell_config_processor_set(config, "x86-64"), STEPWELL_ERROR_ARGUMENT, "x86-64-v2");
+    FAILS(stepwell_config_processor_set(config, "\xff"), STEPWELL_ERROR_ARGUMENT, "UTF-8");
+    works(config, true);
+    config = wasm_config_new();
+    OK(stepwell_config_processor_set(config, ""));
+    works(config, true);
+  }
+  { /* a feature that this machine lacks, if there is one: made and serialized here, refused here */
+    static const char *const all = "x86-64-v4 avx512vbmi avx512bitalg avx512vnni avx_vnni";
+    wasm_config_t *config = wasm_config_new();
+    wasm_engine_t *engine = NULL;
+    wasm_store_t *store;
+    wasm_module_t *module, *again = NULL;
+    wasm_instance_t *instance = NULL;
+    wasm_byte_vec_t bytes;
+    stepwell_error_t *error;
+    OK(stepwell_config_processor_set(config, all));
+    OK(stepwell_engine_new(config, &engine));
+    store = wasm_store_new(engine);
+    module = MODULE(store, FIB);
+    OK(stepwell_module_serialize(module, &bytes));
+    error = stepwell_instance_new(store, module, NULL, &instance, NULL);
+    if (error) {
+      FAILS(error, STEPWELL_ERROR_UNSUPPORTED, "which this one has not");
+      FAILS(stepwell_module_deserialize(store, &bytes, &again), STEPWELL_ERROR_UNSUPPORTED, "which this one has not");
+    } else {
+      OK(stepwell_module_deserialize(store, &bytes, &again));
+    }
+    wasm_byte_vec_delete(&bytes);
+    wasm_instance_delete(instance);
+    wasm_module_delete(again);
+    wasm_module_delete(module);
+    wasm_store_delete(store);
+    wasm_engine_delete(engine);
   }
   wasm_config_delete(wasm_config_new());
   return 0;

@@ -33,6 +33,31 @@ int main(void) {
   wasm_store_t *store = wasm_store_new(engine);
   wasm_module_t *module = NULL;
 
+  { /* from text: what it says, and where it is wrong */
+    static const char text[] = "(module (func (export \"seven\") (result i32) i32.const 7))";
+    wasm_byte_vec_t binary = WASM_EMPTY_VEC, same = WASM_EMPTY_VEC;
+    wasm_module_t *made = NULL;
+    wasm_instance_t *instance;
+    wasm_func_t *seven;
+    wasm_val_t result = WASM_INIT_VAL;
+    wasm_val_vec_t none = WASM_EMPTY_VEC, results = {1, &result};
+    OK(stepwell_wat2wasm(text, strlen(text), &binary));
+    OK(stepwell_wat2wasm(binary.data, binary.size, &same));
+    CHECK(same.size == binary.size && memcmp(same.data, binary.data, same.size) == 0);
+    OK(stepwell_module_new(store, &binary, &made));
+    instance = check_instance(store, made);
+    seven = check_func(instance, "seven");
+    CHECK(!wasm_func_call(seven, &none, &results) && result.of.i32 == 7);
+    wasm_func_delete(seven);
+    wasm_instance_delete(instance);
+    wasm_module_delete(made);
+    wasm_byte_vec_delete(&binary);
+    wasm_byte_vec_delete(&same);
+    FAILS(stepwell_wat2wasm(text, sizeof(text) - 2, &binary), STEPWELL_ERROR_INVALID_MODULE, "line 1, column 57");
+    FAILS(stepwell_wat2wasm("(module\n  (func\n    frob))", 26, &binary), STEPWELL_ERROR_INVALID_MODULE, "line 3, column 5");
+    FAILS(stepwell_wat2wasm("", 0, &binary), STEPWELL_ERROR_INVALID_MODULE, "no module");
+    CHECK(binary.size == 0); /* as it was made empty */
+  }
   { /* what is invalid, and where */
     /* (type $ft (func)) (type (cont $ft)) */
     static const unsigned char stacks[] = {0, 'a', 's', 'm', 1, 0, 0, 0, 1, 6, 2, 0x60, 0, 0, 0x5d, 0};

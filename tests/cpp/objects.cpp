@@ -421,6 +421,20 @@ static void limits() {
   Engine seen(Config().check_handles(false).profiler(Profiler::None).native_debug_info(true).debug_eagerly(true));
   THROWS(Config().profiler(static_cast<Profiler>(99)), Error, "no profiler");
   THROWS(Config().debug_tier(static_cast<DebugTier>(99)), Error, "");
+  THROWS(Config().processor("x86-64-v9"), Error, "x86-64-v2");
+}
+
+/* A module from text, found again in a cache that cannot be, for a processor that has the least. */
+static void texts() {
+  Engine engine(Config().cache("/dev/null/inside", 1 << 20).processor(""));
+  Store store(engine);
+  const Module module(store, wat2wasm("(func (export \"f\") (result i32) i32.const 9)"));
+  const Instance instance(store, module);
+  CHECK(instance.func("f").call()[0].i32() == 9);
+  FAILS(try_wat2wasm("(modul)"), ErrorCode::InvalidModule, "line 1, column 2");
+  FAILS(try_wat2wasm({}), ErrorCode::InvalidModule, "no module");
+  Config config;
+  FAILS(config.try_cache("", 1), ErrorCode::Argument, "folder");
 }
 
 /* What a module tells of its imports is exactly their type, also where others look alike. */
@@ -457,5 +471,6 @@ int main() {
   references();
   shared_memories();
   limits();
+  texts();
   grouped();
 }

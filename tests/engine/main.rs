@@ -3,6 +3,7 @@
 //! beside this folder.
 
 mod broken;
+mod cache;
 mod code_image;
 mod collect;
 mod configurations;
@@ -17,6 +18,7 @@ mod linking;
 mod machine;
 mod memories;
 mod module_limits;
+mod processor;
 mod proposals;
 mod rerun;
 mod runtime;

@@ -74,6 +74,7 @@ const RESERVED: &[Row] = &[
     ("wasmparser", &["dwarf", "wasm", "compile"]),
     ("object", &["image", "dwarf", "isa"]),
     ("wasm_encoder", &["runtime"]),
+    ("wast", &["wasm"]),
     ("iced_x86", &["isa"]),
     ("gimli", &["dwarf"]),
     ("cpp_demangle", &["wasm"]),

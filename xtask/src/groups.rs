@@ -54,7 +54,7 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         name: "module",
-        about: "modules: compiling, saving, names, custom sections, places in the source, functions, instructions",
+        about: "modules: from text, compiling, saving, names, custom sections, places in the source, functions, instructions",
         needs: &["error"],
         files: &[
             "progress",
@@ -64,6 +64,7 @@ pub const GROUPS: &[Group] = &[
             "module_function",
             "module_serialize",
             "module_about",
+            "wat",
         ],
         items: &[],
     },

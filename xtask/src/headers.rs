@@ -50,6 +50,7 @@ const ORDER: &[&str] = &[
     "module_function",
     "module_serialize",
     "module_about",
+    "wat",
     "func",
     "host_func",
     "caller",

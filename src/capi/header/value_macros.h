@@ -8,4 +8,8 @@
  */
 
 /* An initialiser for a `v128` that lends these 16 bytes: valid as long as they are, and not to be deleted. */
+#ifdef __cplusplus
+#define STEPWELL_V128_VAL(bytes) wasm_val_of_bytes(STEPWELL_VALKIND_V128, bytes)
+#else
 #define STEPWELL_V128_VAL(bytes) {.kind = STEPWELL_VALKIND_V128, .of = {.ref = (wasm_ref_t *)(uintptr_t)(bytes)}}
+#endif

@@ -210,14 +210,63 @@ static inline own wasm_functype_t *wasm_functype_new_3_2(
 
 /** A pointer of the host's as a value. */
 static inline void wasm_val_init_ptr(own wasm_val_t *out, void *p) {
+  intptr_t number;
+  memcpy(&number, &p, sizeof number); /* C's casts are warnings in C++ */
   out->kind = WASM_I64;
-  out->of.i64 = (int64_t)(intptr_t)p;
+  out->of.i64 = number;
 }
 
 /** The pointer that `wasm_val_init_ptr` put into a value. */
 static inline void *wasm_val_ptr(const wasm_val_t *val) {
-  return (void *)(intptr_t)val->of.i64;
+  void *p;
+  memcpy(&p, &val->of.i64, sizeof p);
+  return p;
 }
+
+#ifdef __cplusplus
+/* What WASM_I32_VAL and its like are in C++. */
+static inline wasm_val_t wasm_val_of_i32(int32_t i) {
+  wasm_val_t val = wasm_val_t();
+  val.kind = WASM_I32;
+  val.of.i32 = i;
+  return val;
+}
+
+static inline wasm_val_t wasm_val_of_i64(int64_t i) {
+  wasm_val_t val = wasm_val_t();
+  val.kind = WASM_I64;
+  val.of.i64 = i;
+  return val;
+}
+
+static inline wasm_val_t wasm_val_of_f32(float32_t z) {
+  wasm_val_t val = wasm_val_t();
+  val.kind = WASM_F32;
+  val.of.f32 = z;
+  return val;
+}
+
+static inline wasm_val_t wasm_val_of_f64(float64_t z) {
+  wasm_val_t val = wasm_val_t();
+  val.kind = WASM_F64;
+  val.of.f64 = z;
+  return val;
+}
+
+static inline wasm_val_t wasm_val_of_ref(wasm_ref_t *ref) {
+  wasm_val_t val = wasm_val_t();
+  val.kind = WASM_EXTERNREF;
+  val.of.ref = ref;
+  return val;
+}
+
+static inline wasm_val_t wasm_val_of_bytes(wasm_valkind_t kind, const void *bytes) {
+  wasm_val_t val = wasm_val_t();
+  val.kind = kind;
+  memcpy(&val.of.ref, &bytes, sizeof bytes);
+  return val;
+}
+#endif
 
 #ifdef __cplusplus
 } // extern "C"

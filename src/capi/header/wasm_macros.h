@@ -32,13 +32,22 @@
 #define WASM_EMPTY_VEC {0, NULL}
 #define WASM_ARRAY_VEC(array) {sizeof(array) / sizeof(*(array)), array}
 
-/* Initialisers for values. */
+/* Initialisers for values. To C++ they are expressions, for it has no such initialisers before C++20. */
+#ifdef __cplusplus
+#define WASM_I32_VAL(i) wasm_val_of_i32(i)
+#define WASM_I64_VAL(i) wasm_val_of_i64(i)
+#define WASM_F32_VAL(z) wasm_val_of_f32(z)
+#define WASM_F64_VAL(z) wasm_val_of_f64(z)
+#define WASM_REF_VAL(r) wasm_val_of_ref(r)
+#define WASM_INIT_VAL wasm_val_of_ref(NULL)
+#else
 #define WASM_I32_VAL(i) {.kind = WASM_I32, .of = {.i32 = i}}
 #define WASM_I64_VAL(i) {.kind = WASM_I64, .of = {.i64 = i}}
 #define WASM_F32_VAL(z) {.kind = WASM_F32, .of = {.f32 = z}}
 #define WASM_F64_VAL(z) {.kind = WASM_F64, .of = {.f64 = z}}
 #define WASM_REF_VAL(r) {.kind = WASM_EXTERNREF, .of = {.ref = r}}
 #define WASM_INIT_VAL {.kind = WASM_EXTERNREF, .of = {.ref = NULL}}
+#endif
 
 /* A name is a byte vector. */
 #define wasm_name wasm_byte_vec

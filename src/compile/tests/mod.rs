@@ -16,7 +16,7 @@ use crate::wasm::{Features, ValType, parse};
 use check::check;
 
 /// Options for guard pages and signals.
-const GUARDED: Options = Options {
+pub(super) const GUARDED: Options = Options {
     signals: true,
     memory_reservation: 4 << 30,
     memory_guard: 2 << 30,

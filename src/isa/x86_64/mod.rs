@@ -4,6 +4,7 @@ mod code;
 mod disassembly;
 mod entry;
 mod fault;
+mod features;
 mod floats;
 mod frames;
 pub mod relaxed;
@@ -20,6 +21,7 @@ pub use disassembly::disassemble;
 pub use entry::{HostToWasm, ResumeJump, StopContext, enter, land, stop_handler, unwind};
 pub(crate) use entry::{builtin_shim, preserving_shim};
 pub use fault::{call_from_fault, fault_place, is_write_fault, set_single_step, stop_at_fault};
+pub use features::{LEVELS, NEEDED_FEATURES, feature_name};
 pub use floats::{FLOAT_FLAGS, GUEST_FLOATS, float_control, set_float_control};
 pub use frames::{
     ARGUMENT_REGISTERS, FRAME_HEAD, PreservedRegister, RESULT_REGISTERS, STACK_ALIGN, caller_of, return_place,

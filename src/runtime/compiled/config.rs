@@ -1,7 +1,8 @@
 //! What an engine is made with.
 
 use crate::base::{Error, ErrorKind, Result};
-use crate::compile::{DebugTier, Options};
+use crate::compile::{DebugTier, Options, Processor};
+use crate::runtime::compiled::cache::Cache;
 use crate::runtime::compiled::log::Logger;
 use crate::sys::profile::Profiler;
 use crate::wasm::{Features, MemoryType};
@@ -66,6 +67,12 @@ pub struct Config {
     /// Validates and compiles the functions of large modules on several threads. They are made when they are first
     /// needed; a forked child makes its own.
     pub parallel: bool,
+    /// The processor that code is compiled for, where that is not this machine's. Where this machine lacks something of
+    /// it, the engine's modules can be made and serialized, but neither instantiated nor loaded here.
+    pub processor: Option<Processor>,
+    /// A folder where compiled modules are kept: whoever makes a module of the same bytes, in this process or another,
+    /// by an engine of the same configuration and version, does not compile it again. None by default.
+    pub cache: Option<Cache>,
     /// Keeps machine code in anonymous memory, copied for each debugged store, as is done anyway on systems that
     /// refuse `memfd`s.
     pub copied_code: bool,
@@ -80,6 +87,9 @@ pub struct Config {
     /// want to attach a debugger meanwhile.
     #[doc(hidden)]
     pub force_fuel_part: Option<u32>,
+    /// For tests: this machine's processor is taken for one that has no more than this.
+    #[doc(hidden)]
+    pub force_machine: Option<Processor>,
     /// Collects what guests have made before each object that they make, which takes long: for tests.
     pub force_collections: bool,
     /// Which profilers are told where machine code is, of both tiers. None by default.
@@ -114,10 +124,13 @@ impl Default for Config {
             epoch: false,
             optimize: true,
             parallel: true,
+            processor: None,
+            cache: None,
             copied_code: false,
             force_rerun_runs: None,
             force_split_after: None,
             force_fuel_part: None,
+            force_machine: None,
             force_collections: false,
             profiler: Profiler::None,
             native_debug_info: false,

@@ -1,10 +1,11 @@
 //! The engine: configuration, compiler, and the signatures all its modules share, with their trampolines.
 
-use crate::base::{Result, Shared, TypeId};
+use crate::base::{Error, ErrorKind, Result, Shared, TypeId};
 use crate::code::{EngineCode, FixedCode, Registration};
-use crate::compile::Compiler;
+use crate::compile::{Compiler, Processor};
 use crate::image::CodeImage;
 use crate::isa::{FILL, HostToWasm};
+use crate::runtime::compiled::cache::OpenCache;
 use crate::runtime::compiled::config::Config;
 use crate::runtime::compiled::kept_pages::KeptPages;
 use crate::runtime::compiled::log::{Fallbacks, LogLevel};
@@ -44,6 +45,10 @@ struct EngineInner {
     config: Config,
     publisher: Publisher,
     compiler: Compiler,
+    machine: Processor,
+    /// What its code may use and this machine has not.
+    lacking: Vec<String>,
+    cache: Option<OpenCache>,
     signatures: Signatures,
     pool: Pool,
     kept_pages: KeptPages,
@@ -59,7 +64,16 @@ impl Engine {
     pub(in crate::runtime) fn with(mut config: Config, classify: Classify) -> Result<Engine> {
         config.check()?;
         let fallbacks = fall_back(&mut config, classify)?;
-        let compiler = Compiler::new(config.compile_options())?;
+        let compiler = Compiler::for_processor(config.compile_options(), config.processor.as_ref())?;
+        let machine = match (&config.force_machine, &config.processor) {
+            (Some(machine), _) => machine.clone(),
+            (None, None) => compiler.processor(),
+            (None, Some(_)) => Processor::of_this_machine()?,
+        };
+        let lacking = match config.processor {
+            None => Vec::new(),
+            Some(_) => compiler.processor().beyond(&machine).into_iter().map(str::to_owned).collect(),
+        };
         let publisher = Publisher::new(&config)?;
         let reruns = RerunCache::new(config.rerun_cache, config.log.clone());
         let (signatures, kept_pages) = Default::default();
@@ -67,10 +81,14 @@ impl Engine {
         let pool = Pool::new(config.kept_memories, config.memory_space());
         // A deadline of this very epoch is over at once; one of 0 would be an interrupt.
         let epoch = AtomicU64::new(1);
-        Ok(Engine(Shared::new(EngineInner {
+        let (cache, unusable) = OpenCache::open(config.cache.as_ref());
+        let engine = Engine(Shared::new(EngineInner {
             config,
             publisher,
             compiler,
+            machine,
+            lacking,
+            cache,
             signatures,
             pool,
             kept_pages,
@@ -78,7 +96,25 @@ impl Engine {
             reruns,
             epoch,
             fallbacks,
-        })))
+        }));
+        if let Some(error) = unusable {
+            engine.fell_back(Fallbacks::NO_CACHE, || format!("{error}; compiled modules are not kept"));
+        }
+        Ok(engine)
+    }
+
+    /// Refuses to run code that may use what this machine has not.
+    #[inline]
+    pub(in crate::runtime) fn check_runs(&self) -> Result<()> {
+        match self.0.lacking.as_slice() {
+            [] => Ok(()),
+            lacking => Err(runs_elsewhere(lacking)),
+        }
+    }
+
+    /// Where its compiled modules are kept, if it runs them here.
+    pub(in crate::runtime) fn cache(&self) -> Option<&OpenCache> {
+        self.0.cache.as_ref().filter(|_| self.0.lacking.is_empty())
     }
 
     /// Puts the signal handlers in front again of those that the host has installed since, if there are engines with
@@ -164,7 +200,7 @@ impl Engine {
 
     /// What its code is compiled for and with, in words.
     pub(in crate::runtime) fn manifest(&self) -> Manifest {
-        Manifest::new(self.config(), &self.0.compiler)
+        Manifest::new(self.config(), &self.0.compiler, self.0.machine.clone())
     }
 
     /// Who is told where code is.
@@ -241,6 +277,16 @@ impl Engine {
     pub fn epoch(&self) -> u64 {
         self.epoch_counter().load(Ordering::Relaxed)
     }
+}
+
+#[cold]
+fn runs_elsewhere(lacking: &[String]) -> Error {
+    let message = format!(
+        "this engine compiles for a processor that has {}, which this one has not (`processor` in its configuration); \
+         serialize its modules, and run them where that is",
+        lacking.join(", ")
+    );
+    Error::new(ErrorKind::Unsupported, message)
 }
 
 /// Tries what the configuration relies on, and changes it where the system refuses.
@@ -391,6 +437,7 @@ impl Signature {
         direction: &str,
         compile: impl FnOnce(&Compiler) -> Result<Vec<u8>> + Send,
     ) -> Result<Trampoline> {
+        engine.check_runs()?;
         let code = engine.fixed_code(engine.compile(compile)?)?;
         Ok(Trampoline { _registration: engine.publisher().tell_trampoline(&code, direction, self.func()), code })
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub enum LogLevel {
     /// Something is not as the configuration asks for; it works all the same.
     Warn = 1,
-    /// A module was compiled, or its debug code.
+    /// A module was compiled, or its debug code, or one that was compiled before was found in the cache.
     Info = 2,
     /// Code that is kept for later was let go.
     Debug = 3,
@@ -71,6 +71,10 @@ impl Fallbacks {
     /// There is no `memfd` for a module's data: each instance copies it, as without
     /// [`Config::memory_images`](crate::runtime::Config::memory_images).
     pub const COPIED_DATA: Fallbacks = Fallbacks(32);
+
+    /// The folder of [`Config::cache`](crate::runtime::Config::cache) cannot be read or written, or others may write to
+    /// it: compiled modules are not kept there, or not all of them.
+    pub const NO_CACHE: Fallbacks = Fallbacks(64);
 
     /// From the bits.
     pub(in crate::runtime) fn from_bits(bits: u32) -> Fallbacks {

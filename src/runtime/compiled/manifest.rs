@@ -3,7 +3,7 @@
 //! compiler's options, so that a new one need not be remembered here.
 
 use crate::base::{Error, ErrorKind, Result};
-use crate::compile::Compiler;
+use crate::compile::{Compiler, Processor};
 use crate::runtime::compiled::config::Config;
 use std::fmt::{Debug, Display};
 
@@ -21,9 +21,12 @@ const DEBUG: &str = "debug";
 
 const REFUEL: &str = "refuel";
 
-/// Lines of a name and a value each.
+/// Lines of a name and a value each; and the processor that code is to run on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::runtime) struct Manifest(Vec<(String, String)>);
+pub(in crate::runtime) struct Manifest {
+    lines: Vec<(String, String)>,
+    machine: Processor,
+}
 
 /// What an engine can use of a serialized module that it does not refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +47,8 @@ fn fields(value: &impl Debug) -> Vec<(String, String)> {
 }
 
 impl Manifest {
-    /// That of an engine.
-    pub(in crate::runtime) fn new(config: &Config, compiler: &Compiler) -> Manifest {
+    /// That of an engine on a machine with this processor.
+    pub(in crate::runtime) fn new(config: &Config, compiler: &Compiler, machine: Processor) -> Manifest {
         let on = fields(&config.features).into_iter().filter(|(_, value)| value == "true");
         let features: Vec<String> = on.map(|(name, _)| name).collect();
         let debug = if config.debug { format!("{:?}", config.debug_tier) } else { String::new() };
@@ -53,7 +56,7 @@ impl Manifest {
             (VERSION.into(), env!("CARGO_PKG_VERSION").into()),
             (BUILD.into(), env!("STEPWELL_BUILD").into()),
             (TARGET.into(), compiler.target()),
-            (PROCESSOR.into(), compiler.processor().join(" ")),
+            (PROCESSOR.into(), compiler.processor().to_string()),
             (FEATURES.into(), features.join(" ")),
             (DEBUG.into(), debug),
         ];
@@ -61,12 +64,12 @@ impl Manifest {
         // was compiled cannot be seen.
         let decides = |(name, _): &(String, String)| name != "parallel" && name != "debug_tier";
         lines.extend(fields(compiler.options()).into_iter().filter(decides));
-        Manifest(lines)
+        Manifest { lines, machine }
     }
 
     /// As text, a line for each.
     pub(in crate::runtime) fn to_text(&self) -> String {
-        self.0.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
+        self.lines.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
     }
 
     /// What an engine of this manifest can use of a module of that one.
@@ -76,7 +79,7 @@ impl Manifest {
     pub(in crate::runtime) fn accept(&self, text: &str) -> Result<Usable> {
         let mut usable = Usable { validated: true, debug: true, refuels: false };
         let mut theirs = text.lines().map(|line| line.split_once(": ").unwrap_or((line, "")));
-        for (name, ours) in &self.0 {
+        for (name, ours) in &self.lines {
             let theirs = match theirs.next() {
                 Some((their_name, value)) if their_name == name => value,
                 // Only another version has other lines; it was to be found by its first.
@@ -87,7 +90,9 @@ impl Manifest {
                 REFUEL => usable.refuels = theirs == "true",
                 DEBUG => usable.debug = !ours.is_empty() && theirs == ours,
                 PROCESSOR => {
-                    let missing = missing(theirs, ours);
+                    // What it is to run on, whatever this engine itself compiles for.
+                    let machine = self.machine.to_string();
+                    let missing = missing(theirs, &machine);
                     if !missing.is_empty() {
                         let missing = missing.join(", ");
                         return Err(refused(format_args!(
@@ -132,13 +137,14 @@ mod tests {
     use crate::wasm::Features;
 
     fn of(config: &Config) -> Manifest {
-        Manifest::new(config, &Compiler::new(config.compile_options()).unwrap())
+        let compiler = Compiler::new(config.compile_options()).unwrap();
+        Manifest::new(config, &compiler, compiler.processor())
     }
 
     /// How an engine with this manifest takes one in which the value of a line is another.
     fn with(manifest: &Manifest, name: &str, value: &str) -> Result<Usable> {
         let mut other = manifest.clone();
-        other.0.iter_mut().find(|line| line.0 == name).unwrap().1 = value.to_owned();
+        other.lines.iter_mut().find(|line| line.0 == name).unwrap().1 = value.to_owned();
         manifest.accept(&other.to_text())
     }
 
@@ -149,7 +155,7 @@ mod tests {
         let options = fields(&config.compile_options());
         assert!(options.len() >= 7, "{options:?}");
         for (name, _) in options {
-            let has = manifest.0.iter().any(|line| line.0 == name);
+            let has = manifest.lines.iter().any(|line| line.0 == name);
             assert_eq!(has, !["parallel", "debug_tier"].contains(&name.as_str()), "{name}");
         }
         assert_eq!(
@@ -161,7 +167,7 @@ mod tests {
     #[test]
     fn what_differs_is_named() {
         let manifest = of(&Config { debug: true, ..Config::default() });
-        for (name, _) in manifest.0.clone() {
+        for (name, _) in manifest.lines.clone() {
             let result = with(&manifest, &name, "something_else");
             match name.as_str() {
                 FEATURES => assert!(!result.unwrap().validated),

@@ -1,6 +1,7 @@
 //! Engines and modules: what is compiled, and shared by all stores. No store is known here.
 
 pub(in crate::runtime) mod binary;
+pub(in crate::runtime) mod cache;
 pub(in crate::runtime) mod config;
 pub(in crate::runtime) mod engine;
 pub(in crate::runtime) mod initial;

@@ -12,6 +12,7 @@ use crate::dwarf::{
 };
 use crate::image::{RegionGraph, RerunImage, Tier};
 use crate::runtime::compiled::binary::Binary;
+use crate::runtime::compiled::cache::name_of;
 use crate::runtime::compiled::engine::Engine;
 use crate::runtime::compiled::initial::{Images, Initial};
 use crate::runtime::compiled::log::{Fallbacks, LogLevel};
@@ -107,6 +108,9 @@ struct ModuleInner {
     /// Whether the function bodies of a binary that was loaded were found to be valid.
     valid: OnceCell<()>,
     sources: OnceCell<SourceMap>,
+    /// Set for what the engine has compiled or found in its cache. What a host has loaded is not put there: its code is
+    /// what that host trusts, and nobody else asked for it.
+    may_be_kept: OnceCell<()>,
     /// Files of split DWARF that `sources` is to be given.
     given: Mutex<Vec<SplitFile>>,
     /// The graph that was asked for last: who sets breakpoints sets many in one function.
@@ -196,7 +200,7 @@ impl Module {
 
     /// The same, telling how far it is as (functions done, functions in all), from any thread; where that returns
     /// false, the work is given up. With [`Config::debug_eagerly`](crate::runtime::Config::debug_eagerly) it begins
-    /// anew for the debug code.
+    /// anew for the debug code. What comes from the cache is not compiled, and tells nothing.
     ///
     /// # Errors
     /// As [`Module::new`], and [`ErrorKind::Cancelled`].
@@ -207,6 +211,13 @@ impl Module {
     ) -> Result<Module> {
         let config = engine.config();
         let begin = Instant::now();
+        if let Some(module) = Module::find(engine, binary) {
+            module.0.may_be_kept.get_or_init(|| ());
+            if config.debug && config.debug_eagerly {
+                module.debug(progress)?;
+            }
+            return Ok(module);
+        }
         let (info, layout, image) = engine.compile_large(binary, |compiler| {
             let info = wasm::parse(binary, config.features, config.parallel)?;
             let layout = vm_layout(&info)?;
@@ -220,10 +231,53 @@ impl Module {
             let functions = module.info().bodies.len();
             format!("compiled module {} of {functions} functions in {:?}", module.shown_name(), begin.elapsed())
         });
-        if config.debug && config.debug_eagerly {
-            module.debug(progress)?;
+        module.0.may_be_kept.get_or_init(|| ());
+        // Compiling debug code keeps the module with it.
+        match config.debug && config.debug_eagerly {
+            true => drop(module.debug(progress)?),
+            false => module.keep(),
         }
         Ok(module)
+    }
+
+    /// The module of these bytes, if the engine's cache has it, whole.
+    fn find(engine: &Engine, binary: &[u8]) -> Option<Module> {
+        let begin = Instant::now();
+        let path = engine.cache()?.find(&name_of(&engine.manifest().to_text(), binary))?;
+        let found = Module::deserialize_from_file(engine, &path).and_then(|module| {
+            // Names are hashes, and a guest may have been made to have another's.
+            match *module.binary_to_write() == *binary {
+                true => Ok(module),
+                false => {
+                    let message = format!("`{}` is of another module", Escaped(&path.to_string_lossy()));
+                    Err(Error::new(ErrorKind::InvalidModule, message))
+                }
+            }
+        });
+        match &found {
+            Ok(module) => engine.log(LogLevel::Info, || {
+                format!("found module {} in the cache, in {:?}", module.shown_name(), begin.elapsed())
+            }),
+            Err(error) => {
+                engine.log(LogLevel::Warn, || format!("a file of the cache is not used, and made anew: {error}"))
+            }
+        }
+        found.ok()
+    }
+
+    /// Keeps the module, with what has been compiled of it, where its engine has a cache.
+    fn keep(&self) {
+        let engine = self.engine();
+        let Some(cache) = engine.cache() else { return };
+        let kept = self.serialize().and_then(|bytes| {
+            let name = name_of(&engine.manifest().to_text(), &self.binary_to_write());
+            cache.put(&name, &bytes)
+        });
+        match kept {
+            Ok(0) => {}
+            Ok(thrown) => engine.log(LogLevel::Debug, || format!("{thrown} modules were thrown out of the cache")),
+            Err(error) => engine.fell_back(Fallbacks::NO_CACHE, || format!("{error}; the module is not kept")),
+        }
     }
 
     /// A module of what it consists of. The code is that of the binary, for this engine; with its production code is
@@ -252,6 +306,7 @@ impl Module {
             resume: Mutex::default(),
             valid: OnceCell::new(),
             sources: OnceCell::new(),
+            may_be_kept: OnceCell::new(),
             given: Mutex::default(),
             graph: Mutex::default(),
             texts: NulTexts::default(),
@@ -544,7 +599,9 @@ impl Module {
     fn debug(&self, progress: &(dyn Fn(usize, usize) -> bool + Sync)) -> Result<&DebugCode> {
         let inner = &*self.0;
         inner.check_debug()?;
-        inner.debug.get_or_try_init(|| {
+        let mut is_new = false;
+        let debug = inner.debug.get_or_try_init(|| {
+            is_new = true;
             let begin = Instant::now();
             let binary = inner.valid_binary()?;
             let image = inner
@@ -553,8 +610,12 @@ impl Module {
             inner.engine.log(LogLevel::Info, || {
                 format!("compiled the debug code of module {} in {:?}", self.shown_name(), begin.elapsed())
             });
-            Ok(DebugCode::new(&inner.production, inner.engine.new_code(image)))
-        })
+            Ok::<_, Error>(DebugCode::new(&inner.production, inner.engine.new_code(image)))
+        })?;
+        if is_new && inner.may_be_kept.get().is_some() {
+            self.keep();
+        }
+        Ok(debug)
     }
 
     /// The resume code of a function, compiled on first use. It is kept while a store has it, and some longer.

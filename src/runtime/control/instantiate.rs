@@ -25,6 +25,7 @@ pub(in crate::runtime) fn instantiate(
 ) -> Result<NonNull<InstanceData>> {
     store.inner().lacked_room = false;
     store.inner().check_poison()?;
+    module.engine().check_runs()?;
     check_imports(store.inner(), module, imports)?;
     // SAFETY: no reference to the store's inside is held here.
     unsafe { limiter::check_instance(store.ptr(), module) }?;

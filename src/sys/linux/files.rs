@@ -95,7 +95,7 @@ fn followed(path: &Path) -> std::io::Result<(PathBuf, Option<Metadata>)> {
 }
 
 /// A new file of a name that nobody has, in the folder of `path`.
-fn new_beside(path: &Path) -> std::io::Result<(File, PathBuf)> {
+pub(super) fn new_beside(path: &Path) -> std::io::Result<(File, PathBuf)> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if path.file_name().is_none() {

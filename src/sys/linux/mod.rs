@@ -1,5 +1,6 @@
 //! Linux: `mmap` and its like, `memfd`s, signals, threads, the files of perf. `sys/mod.rs` says what each name is for.
 
+pub mod cache;
 pub mod changes;
 mod descriptor;
 mod errors;
