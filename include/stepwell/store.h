@@ -18,6 +18,11 @@ typedef enum stepwell_at_deadline_enum {
   STEPWELL_AT_DEADLINE_END = 0,
   /** It goes on until the engine's epoch is so many further than it is then. */
   STEPWELL_AT_DEADLINE_EXTEND = 1,
+  /**
+   * It waits, if it was called by `stepwell_call_run`, which returns with `STEPWELL_CALL_AT_DEADLINE`. When it goes on
+   * with a deadline that is still over, it has until the next epoch. A guest that cannot wait ends with an error.
+   */
+  STEPWELL_AT_DEADLINE_WAIT = 2,
 } stepwell_at_deadline_enum;
 
 /** What is to become larger. */

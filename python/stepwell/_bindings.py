@@ -216,6 +216,7 @@ stepwell_log_level_t = c_int32
 stepwell_log_callback_t = CFUNCTYPE(None, c_void_p, stepwell_log_level_t, c_char_p)
 STEPWELL_AT_DEADLINE_END = 0
 STEPWELL_AT_DEADLINE_EXTEND = 1
+STEPWELL_AT_DEADLINE_WAIT = 2
 STEPWELL_GROWING_MEMORY = 0
 STEPWELL_GROWING_TABLE = 1
 class stepwell_interrupt_t(Structure): pass

@@ -23,6 +23,9 @@ pub enum stepwell_at_deadline_enum {
     STEPWELL_AT_DEADLINE_END = 0,
     /// It goes on until the engine's epoch is so many further than it is then.
     STEPWELL_AT_DEADLINE_EXTEND = 1,
+    /// It waits, if it was called by `stepwell_call_run`, which returns with `STEPWELL_CALL_AT_DEADLINE`. When it goes on
+    /// with a deadline that is still over, it has until the next epoch. A guest that cannot wait ends with an error.
+    STEPWELL_AT_DEADLINE_WAIT = 2,
 }
 
 /// Asked what becomes of a guest whose deadline is over: see `stepwell_store_at_deadline_set`. The outcome's value is
@@ -242,6 +245,7 @@ pub unsafe extern "C" fn stepwell_store_at_deadline_set(
 ) -> Own<stepwell_error_t> {
     const END: u64 = stepwell_at_deadline_enum::STEPWELL_AT_DEADLINE_END as u64;
     const EXTEND: u64 = stepwell_at_deadline_enum::STEPWELL_AT_DEADLINE_EXTEND as u64;
+    const WAIT: u64 = stepwell_at_deadline_enum::STEPWELL_AT_DEADLINE_WAIT as u64;
     let env = Env::new(env, finalizer);
     or_error("stepwell_store_at_deadline_set", move || {
         // SAFETY: C passes a live store or NULL.
@@ -254,6 +258,7 @@ pub unsafe extern "C" fn stepwell_store_at_deadline_set(
             match stepwell_outcome_t::of("deadline callback", call)? {
                 END => Ok(AtDeadline::End),
                 EXTEND => Ok(AtDeadline::Extend(epochs)),
+                WAIT => Ok(AtDeadline::Wait),
                 other => Err(Error::new(
                     ErrorKind::Host,
                     format!(

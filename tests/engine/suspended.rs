@@ -542,3 +542,61 @@ fn a_debugger_comes_while_guests_wait() {
     }
     debugger.detach(&mut store).unwrap();
 }
+
+/// What is asked at a deadline, and for growth, is asked on the stack of whoever runs the call.
+#[test]
+fn those_who_are_asked_are_asked_outside() {
+    const GROWS: &str = r#"(module
+        (import "host" "later" (func $later (param i32) (result i32)))
+        (memory 1 10)
+        (func (export "grow") (param $n i32) (result i32) (memory.grow (local.get $n)))
+        (func (export "count") (param $n i32) (result i32)
+            (loop (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+            (local.get $n)))"#;
+    each(Config { epoch: true, ..Config::default() }, |store| {
+        let here = || {
+            let here = 0u8;
+            std::ptr::from_ref(&here).addr()
+        };
+        let thread = here();
+        let is_outside = move || here().abs_diff(thread) < 4 << 20;
+        let instance = instance(store, GROWS);
+        store.set_limiter(Some(Arc::new(move |growth: &Growth| {
+            assert!(is_outside());
+            Ok(growth.desired <= 3 << 16)
+        })));
+        let grow = export(store, instance, "grow");
+        for (pages, before) in [(1, 1), (1, 2), (1, -1)] {
+            let call = Call::new(&mut *store, grow, &[Val::I32(pages)]).unwrap();
+            assert_eq!(call.run(&mut *store).unwrap(), CallStatus::Finished);
+            assert_eq!(number(&call.results(&mut *store).unwrap()), before);
+        }
+        let answers = Arc::new(AtomicU32::new(0));
+        let asked = answers.clone();
+        store
+            .set_at_deadline(Some(Arc::new(move || {
+                assert!(is_outside());
+                Ok(match asked.fetch_add(1, Ordering::SeqCst) {
+                    0 => AtDeadline::Wait,
+                    1 => AtDeadline::Extend(1),
+                    _ => AtDeadline::End,
+                })
+            })))
+            .unwrap();
+        let count = export(store, instance, "count");
+        store.set_epoch_deadline(0).unwrap();
+        let call = Call::new(&mut *store, count, &[Val::I32(1000)]).unwrap();
+        assert_eq!(call.run(&mut *store).unwrap(), CallStatus::AtDeadline);
+        assert_eq!(call.run(&mut *store).unwrap(), CallStatus::Finished);
+        assert_eq!(answers.load(Ordering::SeqCst), 1, "it has until the next epoch");
+        // Who cannot wait is told so.
+        answers.store(0, Ordering::SeqCst);
+        store.set_epoch_deadline(0).unwrap();
+        let error = count.call(&mut *store, &[Val::I32(1000)], &mut [Val::I32(0)]).unwrap_err();
+        assert!(error.message().contains("cannot wait"), "{error}");
+        store.set_epoch_deadline(0).unwrap();
+        let call = Call::new(&mut *store, count, &[Val::I32(1000)]).unwrap();
+        assert_eq!(call.run(&mut *store).unwrap(), CallStatus::Finished);
+        assert_eq!(answers.load(Ordering::SeqCst), 2);
+    });
+}

@@ -2,8 +2,8 @@
 //! wait, and where they do is noted. So a debugger can be attached.
 
 use crate::base::Result;
-use crate::runtime::store::calls::outside;
 use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::leaving::outside;
 use crate::sys::floats::HostFloats;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;

@@ -4,9 +4,10 @@ use crate::abi::TrapCode;
 use crate::code::broken;
 use crate::runtime::control::{attachers, call, trap};
 use crate::runtime::objects::deadline::{AtDeadline, Verdict};
-use crate::runtime::store::calls::{Awaited, outside, wait_for};
+use crate::runtime::store::calls::Awaited;
 use crate::runtime::store::events::PcKind;
 use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::leaving::{outside, wait_for};
 use crate::sys::floats::HostFloats;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
@@ -124,8 +125,8 @@ unsafe fn waits(store: NonNull<StoreInner>, what: Awaited) -> bool {
     }
 }
 
-/// Whether a guest goes on: it waits where its call is one that yields at deadlines. One that is told to go on finds a
-/// deadline that is still over to be the next epoch's.
+/// Whether a guest goes on: it waits where its call is one that waits at deadlines, or where the host says so that is
+/// asked. One that goes on then finds a deadline that is still over to be the next epoch's.
 ///
 /// # Safety
 /// As [`due`].
@@ -133,18 +134,24 @@ unsafe fn goes_on_or_waits(store: NonNull<StoreInner>) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
         let at = store.as_ptr();
-        let yields = |at: *mut StoreInner| (*at).call_here().is_some_and(|call| (*call.as_ptr()).yields);
-        if !yields(at) || !(*at).deadline.is_reached((*at).engine.epoch()) {
-            return may_go_on(store);
-        }
-        if (*at).attachers.are_asked() && !attachers::serve_at_check(store) {
-            return false;
+        let yields = (*at).call_here().is_some_and(|call| (*call.as_ptr()).yields);
+        if yields && (*at).deadline.is_reached((*at).engine.epoch()) {
+            if (*at).attachers.are_asked() && !attachers::serve_at_check(store) {
+                return false;
+            }
+        } else {
+            if !may_go_on(store) {
+                return false;
+            }
+            if !std::mem::take(&mut (*at).waits_at_deadline) {
+                return true;
+            }
         }
         if !waits(store, Awaited::Deadline) {
             return false;
         }
         let epoch = (*at).engine.epoch();
-        if yields(at) && (*at).deadline.is_reached(epoch) {
+        if (*at).deadline.is_reached(epoch) {
             (*at).deadline.put_off(epoch.saturating_add(1));
         }
         // There may be another reason to look.
@@ -187,8 +194,11 @@ pub(in crate::runtime) unsafe fn may_go_on(store: NonNull<StoreInner>) -> bool {
         if let Some(payload) = panic {
             resume_unwind(payload);
         }
-        if let Some(AtDeadline::Extend(epochs)) = answer {
-            (*at).extend_deadline(epochs);
+        match answer {
+            Some(AtDeadline::Extend(epochs)) => (*at).extend_deadline(epochs),
+            // Where the guest cannot leave its stack, it goes on to where it can.
+            Some(AtDeadline::Wait) => (*at).waits_at_deadline = true,
+            Some(AtDeadline::End) | None => {}
         }
         goes_on
     }

@@ -5,8 +5,8 @@
 use crate::base::{Error, ErrorKind, MemoryIndex, Result, TableIndex};
 use crate::runtime::compiled::module::Module;
 use crate::runtime::objects::limiter::Growth;
-use crate::runtime::store::calls::outside;
 use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::leaving::outside;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 

@@ -8,8 +8,9 @@ use crate::runtime::handle::values::check_types;
 use crate::runtime::objects::handles::Func;
 use crate::runtime::objects::owned::StoreId;
 use crate::runtime::objects::values::Val;
-use crate::runtime::store::calls::{self, Awaited, CallState, Phase};
+use crate::runtime::store::calls::{Awaited, CallState, Phase};
 use crate::runtime::store::inner::StoreInner;
+use crate::runtime::store::leaving;
 use crate::runtime::store::views::{AsStore, AsStoreMut, StoreMut, StoreRef};
 use crate::wasm::FuncType;
 use std::ptr::NonNull;
@@ -250,7 +251,7 @@ impl Call {
                 return Err(Error::new(ErrorKind::State, message));
             }
             check_stack(store.ptr())?;
-            calls::give_up(store.ptr(), call);
+            leaving::give_up(store.ptr(), call);
             // What its destructors find is whole.
             let gone = store.inner().calls.remove(self.place);
             drop(gone);

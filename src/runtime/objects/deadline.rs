@@ -59,6 +59,10 @@ pub enum AtDeadline {
     End,
     /// It goes on until the engine's epoch is so many further than it is when it does; 0 counts as 1.
     Extend(u64),
+    /// It waits, if it was called by a [`Call`](crate::runtime::Call), which returns
+    /// [`CallStatus::AtDeadline`](crate::runtime::CallStatus::AtDeadline). When it goes on with a deadline that is still
+    /// over, it has until the next epoch. A guest that cannot wait ends with an error that says so.
+    Wait,
 }
 
 /// What says what becomes of a guest whose deadline is over. It runs on the guest's thread; an error ends the guest.

@@ -23,21 +23,20 @@
 //! 6. Where rerun can go no further the debugger gives an [`Answer`]: go on from where the guest stands, or in resume
 //!    code. The record is taken back, and the guest goes on.
 
-use crate::abi::{Activation, ResumeState, TrapCode, ValRaw};
+use crate::abi::{ResumeState, TrapCode, ValRaw};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Pc, Result, TagIndex, ValType, WasmOffset};
 use crate::code::{CodeRegistry, CodeSlot, PatchEdit, TextBase};
-use crate::image::{Cursor, ImageTables, Place, Point, ShapeId, Site, SiteId};
+use crate::image::{Cursor, ImageTables, Place, Point, ShapeId, Site};
 use crate::isa::{ResumeJump, StopContext};
 use crate::runtime::compiled::module::{ModuleId, StackRatio};
 use crate::runtime::objects::handles::{ExnRef, Func, Instance, Memory};
-use crate::runtime::objects::owned::{EventId, Owned};
+use crate::runtime::objects::owned::Owned;
 use crate::runtime::objects::values::Val;
-use crate::runtime::store::calls::{Awaited, outside, wait_for};
 use crate::runtime::store::inner::StoreInner;
+pub use crate::runtime::store::record::StopInfo;
+pub(in crate::runtime) use crate::runtime::store::record::{EventRecord, PcKind};
 use crate::runtime::store::slots::{instance_in, read_slot};
 use crate::runtime::store::views::{AsStore, AsStoreMut, StoreMut, StoreRef};
-use crate::runtime::store::virtual_frame::VirtualFrame;
-use crate::sys::floats::HostFloats;
 use std::any::Any;
 use std::cell::Cell;
 use std::ops::Range;
@@ -172,10 +171,10 @@ impl<'a> Side<'a> {
 
 /// What a listener has while it is told: the store, and its own state.
 pub struct Told<'a, T> {
-    store: StoreMut<'a>,
+    pub(in crate::runtime) store: StoreMut<'a>,
     state: &'a Cell<Option<Box<T>>>,
     /// Whether it is a guest that waits: floats are computed with as guests do.
-    of_guest: bool,
+    pub(in crate::runtime) of_guest: bool,
 }
 
 impl<T> Told<'_, T> {
@@ -186,39 +185,6 @@ impl<T> Told<'_, T> {
     #[inline]
     pub fn with<R>(&mut self, work: impl FnOnce(&mut T, &mut StoreMut<'_>) -> Result<R>) -> Result<R> {
         with_state(self.state, |state| work(state, &mut self.store))
-    }
-
-    /// Calls the host, for which floats are computed with as it has set. What listens does so the guest's way, and so
-    /// runs regions again.
-    #[inline]
-    pub fn call_host<R>(&mut self, call: impl FnOnce(StoreMut<'_>) -> R) -> R {
-        let activation = self.store.inner().vm.activation;
-        if activation.is_null() {
-            return call(self.store.as_store_mut());
-        }
-        let (at, of_guest) = (self.store.ptr(), self.of_guest);
-        let store = self.store.as_store_mut();
-        let call = || {
-            // SAFETY: an activation that a store knows is live, and what is called here waits for all that it calls.
-            let _floats = of_guest.then(|| unsafe { HostFloats::of(activation) });
-            call(store)
-        };
-        // SAFETY: the store is lent to us, and nobody looks into it.
-        unsafe { outside(at, call) }
-    }
-}
-
-impl<T> Told<'_, T> {
-    /// Leaves the guest where it stands, until its call is gone on with: see
-    /// [`CallStatus::Stopped`](crate::runtime::CallStatus::Stopped). What listens may be on another thread then.
-    ///
-    /// # Errors
-    /// [`ErrorKind::State`] where the guest cannot wait: [`StoreRef::current_call`](StoreRef::current_call) is none;
-    /// [`ErrorKind::Cancelled`] where its call was given up: it is to be left.
-    pub fn wait(&mut self) -> Result<()> {
-        // SAFETY: the store is lent to us, and nobody looks into it; events of guests note where those were left.
-        // Listeners are `Send`.
-        unsafe { wait_for(self.store.ptr(), Awaited::Stop) }
     }
 }
 
@@ -404,27 +370,6 @@ impl StoreRef<'_> {
     }
 }
 
-/// A stop.
-#[derive(Clone, Copy, Debug)]
-pub struct StopInfo {
-    /// The code.
-    pub slot: CodeSlot,
-    /// The function.
-    pub func: DefinedFuncIndex,
-    /// The site that was hit.
-    pub site: SiteId,
-    /// The instruction about to run.
-    pub wasm: WasmOffset,
-    /// The operand stack before it, a row of the code's tables.
-    pub shape: ShapeId,
-    /// The address behind it.
-    pub pc: Pc,
-    /// The guest's frame pointer.
-    pub fp: usize,
-    /// Whether the code has regions: instructions with no stop point before them.
-    pub regions: bool,
-}
-
 /// The frame that stands at a stop, as its slots have it, whatever has been said of it. It is live for `'a`.
 #[derive(Clone, Copy)]
 pub struct StandingFrame<'a> {
@@ -569,25 +514,6 @@ pub struct Catcher {
     pub tag: Option<TagIndex>,
 }
 
-/// An event that is being told: where the guest stands. On the stack of whoever tells.
-pub(in crate::runtime) struct EventRecord {
-    pub(in crate::runtime) id: EventId,
-    /// In which the guest was left.
-    pub(in crate::runtime) activation: *const Activation,
-    pub(in crate::runtime) pc: usize,
-    pub(in crate::runtime) fp: usize,
-    pub(in crate::runtime) kind: PcKind,
-    /// Whether the frame is set up: see [`RawFrame::set_up`](crate::runtime::RawFrame::set_up).
-    pub(in crate::runtime) set_up: bool,
-    /// The stop, which stands for as long as this does; null if it is none.
-    pub(in crate::runtime) stop: *const StopInfo,
-    /// The fuel that the guest has paid since the point at which it is shown, where it stands behind that.
-    pub(in crate::runtime) paid: i64,
-    /// Where a listener says that the frame really is.
-    pub(in crate::runtime) shown: Option<Box<VirtualFrame>>,
-    pub(in crate::runtime) previous: *mut EventRecord,
-}
-
 /// What a store has while anybody listens.
 pub(in crate::runtime) struct Attachment {
     pub(in crate::runtime) listeners: Listeners,
@@ -626,17 +552,6 @@ pub(in crate::runtime) struct KnownSite {
 
 /// How many sites are remembered, a power of two.
 pub(in crate::runtime) const RECENT: usize = 64;
-
-/// What a program counter of a frame is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::runtime) enum PcKind {
-    /// A return address: the frame is in a call.
-    Return,
-    /// The return address of an armed stop site: this instruction is about to run.
-    Stop(WasmOffset),
-    /// The instruction that faulted.
-    Exact,
-}
 
 /// With what a frame is replaced.
 #[derive(Debug)]

@@ -145,6 +145,8 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) data: Option<Box<dyn Any + Send>>,
     /// Calls on stacks of their own that were not deleted.
     pub(in crate::runtime) calls: Calls,
+    /// Whether the host has said that a guest is to wait whose deadline is over.
+    pub(in crate::runtime) waits_at_deadline: bool,
     /// How often a guest has left its stack to wait.
     pub(in crate::runtime) waits: u64,
     /// What may still be laid out of the fuel for the slice that runs, if one does.

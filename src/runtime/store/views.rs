@@ -81,6 +81,7 @@ impl Store {
             wasi: None,
             data: None,
             calls: Calls::default(),
+            waits_at_deadline: false,
             waits: 0,
             slice: None,
             instances: SmallVec::new(),
