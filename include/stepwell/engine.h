@@ -322,8 +322,8 @@ void stepwell_config_kept_memories_set(wasm_config_t *config,
                                        size_t count);
 
 /**
- * Of how many calls that are done (`stepwell_call_t`) the engine keeps the stack for the next, at most, with the memory
- * that it has come to use. 128 at first.
+ * Of how many calls that are done (`stepwell_call_t`) the engine keeps the stack for the next, at most, with the
+ * memory that it has come to use. 128 at first.
  *
  * Thread: any.
  */

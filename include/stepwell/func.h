@@ -221,8 +221,8 @@ own stepwell_error_t *stepwell_call_new(const wasm_func_t *func,
                                        own stepwell_call_t **out);
 
 /**
- * Deletes a call; NULL does nothing. A guest of it that waits is left where it stands, as by a trap that no debugger is
- * told of. Refused while it runs: the handle stays valid, and `stepwell_last_error()` says so.
+ * Deletes a call; NULL does nothing. A guest of it that waits is left where it stands, as by a trap that no debugger
+ * is told of. Refused while it runs: the handle stays valid, and `stepwell_last_error()` says so.
  *
  * Thread: one at a time per store.
  */
@@ -230,10 +230,11 @@ STEPWELL_API
 void stepwell_call_delete(own stepwell_call_t *call);
 
 /**
- * Runs a call until it is done, or until its guest waits: `status_out` says which, and may be NULL. It goes on from where
- * it was left, on whatever thread. A trap of the guest or of a host function ends it, and is written to `trap_out` (NULL
- * if there is none); everything else that it fails with is the error. With `trap_out` NULL a trap is an error, too.
- * `STEPWELL_ERROR_STATE` where it cannot be run now: it runs, is done, or has not been answered; then it is as before.
+ * Runs a call until it is done, or until its guest waits: `status_out` says which, and may be NULL. It goes on from
+ * where it was left, on whatever thread. A trap of the guest or of a host function ends it, and is written to
+ * `trap_out` (NULL if there is none); everything else that it fails with is the error. With `trap_out` NULL a trap is
+ * an error, too. `STEPWELL_ERROR_STATE` where it cannot be run now: it runs, is done, or has not been answered; then
+ * it is as before.
  *
  * Thread: one at a time per store.
  */
@@ -245,8 +246,8 @@ own stepwell_error_t *stepwell_call_run(stepwell_call_t *call,
 
 /**
  * The same for so much fuel, of what the store has: when that is used up, the guest waits where it next begins a
- * function or a turn of a loop. A guest that a host function has called goes on beyond that, until it has returned. The
- * engine is to be configured by `stepwell_config_fuel_set` and `stepwell_config_fuel_slices_set`.
+ * function or a turn of a loop. A guest that a host function has called goes on beyond that, until it has returned.
+ * The engine is to be configured by `stepwell_config_fuel_set` and `stepwell_config_fuel_slices_set`.
  *
  * Thread: one at a time per store.
  */
@@ -284,8 +285,8 @@ own stepwell_error_t *stepwell_call_answer(stepwell_call_t *call,
                                           const wasm_val_vec_t *results);
 
 /**
- * Answers the host function that had no answer yet with a trap, which is given away: it ends the guest when the call is
- * run next.
+ * Answers the host function that had no answer yet with a trap, which is given away: it ends the guest when the call
+ * is run next.
  *
  * Thread: one at a time per store.
  */

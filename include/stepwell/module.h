@@ -176,8 +176,8 @@ own stepwell_error_t *stepwell_shared_module_compile_debug(const wasm_shared_mod
                                                           void *env);
 
 /**
- * Whether a module is valid for this engine and uses only what is there: no error if it is; else the error says what is
- * wrong and where. Nothing is compiled.
+ * Whether a module is valid for this engine and uses only what is there: no error if it is; else the error says what
+ * is wrong and where. Nothing is compiled.
  *
  * Thread: any.
  */

@@ -19,8 +19,8 @@ typedef enum stepwell_at_deadline_enum {
   /** It goes on until the engine's epoch is so many further than it is then. */
   STEPWELL_AT_DEADLINE_EXTEND = 1,
   /**
-   * It waits, if it was called by `stepwell_call_run`, which returns with `STEPWELL_CALL_AT_DEADLINE`. When it goes on
-   * with a deadline that is still over, it has until the next epoch. A guest that cannot wait ends with an error.
+   * It waits, if it was called by `stepwell_call_run`, which returns with `STEPWELL_CALL_AT_DEADLINE`. When it goes
+   * on with a deadline that is still over, it has until the next epoch. A guest that cannot wait ends with an error.
    */
   STEPWELL_AT_DEADLINE_WAIT = 2,
 } stepwell_at_deadline_enum;
@@ -144,8 +144,8 @@ STEPWELL_API bool stepwell_store_is_poisoned(const wasm_store_t *store);
 
 /**
  * Keeps something of the host's with a store, in the place of what was there. `finalizer(data)` runs once: when
- * something else is set (NULL too), when the store is gone, behind everything that was in it, or when this fails. It may
- * be NULL. Callbacks find it by the store they get (`stepwell_caller_data`, `stepwell_stop_store`).
+ * something else is set (NULL too), when the store is gone, behind everything that was in it, or when this fails. It
+ * may be NULL. Callbacks find it by the store they get (`stepwell_caller_data`, `stepwell_stop_store`).
  *
  * Thread: one at a time per store.
  */
@@ -309,8 +309,8 @@ STEPWELL_API void stepwell_store_interrupt_clear(wasm_store_t *store);
  * Sets what says what becomes of a guest of the store whose deadline is over: it goes on, or it ends, which it does
  * without such a callback. It runs on the guest's thread, which waits meanwhile. A trap in the outcome ends the guest
  * with that trap, and so does an outcome that is not done, or that is none there is. It may read the store and change
- * it, but calls of its guests are refused. Behind an interrupt it is not asked. Threads that a program of the store has
- * begun (WASI) ask it about themselves, each on its own. An error where the engine was not configured with
+ * it, but calls of its guests are refused. Behind an interrupt it is not asked. Threads that a program of the store
+ * has begun (WASI) ask it about themselves, each on its own. An error where the engine was not configured with
  * `stepwell_config_epoch_set`. `finalizer(env)` runs when another callback is set, the store is gone, or when this
  * fails; it may be NULL.
  *

@@ -120,8 +120,8 @@ pub unsafe extern "C" fn stepwell_call_new(
     })
 }
 
-/// Deletes a call; NULL does nothing. A guest of it that waits is left where it stands, as by a trap that no debugger is
-/// told of. Refused while it runs: the handle stays valid, and `stepwell_last_error()` says so.
+/// Deletes a call; NULL does nothing. A guest of it that waits is left where it stands, as by a trap that no debugger
+/// is told of. Refused while it runs: the handle stays valid, and `stepwell_last_error()` says so.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -142,10 +142,11 @@ pub unsafe extern "C" fn stepwell_call_delete(call: Own<stepwell_call_t>) {
     });
 }
 
-/// Runs a call until it is done, or until its guest waits: `status_out` says which, and may be NULL. It goes on from where
-/// it was left, on whatever thread. A trap of the guest or of a host function ends it, and is written to `trap_out` (NULL
-/// if there is none); everything else that it fails with is the error. With `trap_out` NULL a trap is an error, too.
-/// `STEPWELL_ERROR_STATE` where it cannot be run now: it runs, is done, or has not been answered; then it is as before.
+/// Runs a call until it is done, or until its guest waits: `status_out` says which, and may be NULL. It goes on from
+/// where it was left, on whatever thread. A trap of the guest or of a host function ends it, and is written to
+/// `trap_out` (NULL if there is none); everything else that it fails with is the error. With `trap_out` NULL a trap is
+/// an error, too. `STEPWELL_ERROR_STATE` where it cannot be run now: it runs, is done, or has not been answered; then
+/// it is as before.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -162,8 +163,8 @@ pub unsafe extern "C" fn stepwell_call_run(
 }
 
 /// The same for so much fuel, of what the store has: when that is used up, the guest waits where it next begins a
-/// function or a turn of a loop. A guest that a host function has called goes on beyond that, until it has returned. The
-/// engine is to be configured by `stepwell_config_fuel_set` and `stepwell_config_fuel_slices_set`.
+/// function or a turn of a loop. A guest that a host function has called goes on beyond that, until it has returned.
+/// The engine is to be configured by `stepwell_config_fuel_set` and `stepwell_config_fuel_slices_set`.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -272,8 +273,8 @@ pub unsafe extern "C" fn stepwell_call_answer(
     })
 }
 
-/// Answers the host function that had no answer yet with a trap, which is given away: it ends the guest when the call is
-/// run next.
+/// Answers the host function that had no answer yet with a trap, which is given away: it ends the guest when the call
+/// is run next.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

@@ -321,8 +321,8 @@ pub unsafe extern "C" fn stepwell_config_kept_memories_set(config: *mut wasm_con
     unsafe { set("stepwell_config_kept_memories_set", config, |config| config.kept_memories = count) }
 }
 
-/// Of how many calls that are done (`stepwell_call_t`) the engine keeps the stack for the next, at most, with the memory
-/// that it has come to use. 128 at first.
+/// Of how many calls that are done (`stepwell_call_t`) the engine keeps the stack for the next, at most, with the
+/// memory that it has come to use. 128 at first.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

@@ -23,8 +23,8 @@ pub enum stepwell_at_deadline_enum {
     STEPWELL_AT_DEADLINE_END = 0,
     /// It goes on until the engine's epoch is so many further than it is then.
     STEPWELL_AT_DEADLINE_EXTEND = 1,
-    /// It waits, if it was called by `stepwell_call_run`, which returns with `STEPWELL_CALL_AT_DEADLINE`. When it goes on
-    /// with a deadline that is still over, it has until the next epoch. A guest that cannot wait ends with an error.
+    /// It waits, if it was called by `stepwell_call_run`, which returns with `STEPWELL_CALL_AT_DEADLINE`. When it goes
+    /// on with a deadline that is still over, it has until the next epoch. A guest that cannot wait ends with an error.
     STEPWELL_AT_DEADLINE_WAIT = 2,
 }
 
@@ -229,8 +229,8 @@ pub unsafe extern "C" fn stepwell_store_interrupt_clear(store: *mut wasm_store_t
 /// Sets what says what becomes of a guest of the store whose deadline is over: it goes on, or it ends, which it does
 /// without such a callback. It runs on the guest's thread, which waits meanwhile. A trap in the outcome ends the guest
 /// with that trap, and so does an outcome that is not done, or that is none there is. It may read the store and change
-/// it, but calls of its guests are refused. Behind an interrupt it is not asked. Threads that a program of the store has
-/// begun (WASI) ask it about themselves, each on its own. An error where the engine was not configured with
+/// it, but calls of its guests are refused. Behind an interrupt it is not asked. Threads that a program of the store
+/// has begun (WASI) ask it about themselves, each on its own. An error where the engine was not configured with
 /// `stepwell_config_epoch_set`. `finalizer(env)` runs when another callback is set, the store is gone, or when this
 /// fails; it may be NULL.
 ///

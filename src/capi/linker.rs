@@ -137,15 +137,15 @@ pub unsafe extern "C" fn stepwell_linker_define_instance(
 
 /// Defines a module's exports as names of `name`, as WASI has it for the two kinds of modules.
 ///
-/// A command exports a function `_start`. Its functions are defined, for every store: each call makes an instance of its
-/// own in the store that it comes from, calls the export there, and leaves the instance to be collected. Its imports are
-/// found now. Other exports of a command are no names, since there is no one instance that they could be of. A program's
-/// end by `proc_exit` ends the call of whoever called it, too.
+/// A command exports a function `_start`. Its functions are defined, for every store: each call makes an instance of
+/// its own in the store that it comes from, calls the export there, and leaves the instance to be collected. Its
+/// imports are found now. Other exports of a command are no names, since there is no one instance that they could be
+/// of. A program's end by `proc_exit` ends the call of whoever called it, too.
 ///
-/// Everything else is a reactor: it is instantiated now, in `store`, its function `_initialize` is called, if it exports
-/// one, and all other exports are defined. A trap of either is written to `trap_out` (NULL if there is none), and nothing
-/// is defined then; everything else is the error. With `trap_out` NULL a trap is an error, too. What is defined in the
-/// linker meanwhile, by a host function that is called, is lost.
+/// Everything else is a reactor: it is instantiated now, in `store`, its function `_initialize` is called, if it
+/// exports one, and all other exports are defined. A trap of either is written to `trap_out` (NULL if there is none),
+/// and nothing is defined then; everything else is the error. With `trap_out` NULL a trap is an error, too. What is
+/// defined in the linker meanwhile, by a host function that is called, is lost.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

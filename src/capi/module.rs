@@ -153,8 +153,8 @@ pub unsafe extern "C" fn wasm_module_validate(store: *mut wasm_store_t, binary: 
     })
 }
 
-/// Whether a module is valid for this engine and uses only what is there: no error if it is; else the error says what is
-/// wrong and where. Nothing is compiled.
+/// Whether a module is valid for this engine and uses only what is there: no error if it is; else the error says what
+/// is wrong and where. Nothing is compiled.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

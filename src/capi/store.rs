@@ -142,8 +142,8 @@ pub unsafe extern "C" fn stepwell_store_is_poisoned(store: *const wasm_store_t) 
 }
 
 /// Keeps something of the host's with a store, in the place of what was there. `finalizer(data)` runs once: when
-/// something else is set (NULL too), when the store is gone, behind everything that was in it, or when this fails. It may
-/// be NULL. Callbacks find it by the store they get (`stepwell_caller_data`, `stepwell_stop_store`).
+/// something else is set (NULL too), when the store is gone, behind everything that was in it, or when this fails. It
+/// may be NULL. Callbacks find it by the store they get (`stepwell_caller_data`, `stepwell_stop_store`).
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

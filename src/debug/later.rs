@@ -60,8 +60,8 @@ impl Core {
 }
 
 impl Debugger {
-    /// Looks at the stop at which a call's guest stands, whose callback has said [`Action::Later`], and changes what can
-    /// be changed at a stop: as that callback could. On whichever thread has the store, as often as is wanted.
+    /// Looks at the stop at which a call's guest stands, whose callback has said [`Action::Later`], and changes what
+    /// can be changed at a stop: as that callback could. On whichever thread has the store, as often as is wanted.
     ///
     /// ```
     /// use stepwell::debug::{Action, Debugger};

@@ -21,9 +21,8 @@ impl Program {
         let kept = caller.wasi().and_then(|kept| kept.downcast().ok());
         kept.ok_or_else(|| {
             let message = format!(
-                "WASI's `{function}` was called in a store that has no WASI: give it some first, by \
-                 `stepwell_store_wasi_set` in C, `Store::wasi` in C++, `Store.set_wasi` in Python or \
-                 `WasiConfig::give_to` in Rust"
+                "WASI's `{function}` was called in a store that has no WASI: give it some \
+                 first (`stepwell_store_wasi_set`)"
             );
             Trap::new(message).into()
         })

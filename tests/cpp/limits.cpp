@@ -259,7 +259,7 @@ void data_growth_and_deadlines() {
     // WASI defined once, given to a store
     std::string out;
     Instance instance = linker.instantiate(store, module);
-    THROWS(instance.func<int(int)>("args")(0), Trap, "`Store::wasi` in C++");
+    THROWS(instance.func<int(int)>("args")(0), Trap, "`stepwell_store_wasi_set`");
     store.wasi(WasiConfig().args({"a", "b", "c"}).stdout_callback([&](Span<const char> text) { out.append(text.begin(), text.end()); }));
     CHECK(instance.func<int(int)>("args")(0) == 3 && instance.func<int(int)>("write")(1) == 0 && out == "abcd");
     store.wasi(WasiConfig().args_inherit());

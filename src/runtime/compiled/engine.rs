@@ -265,8 +265,8 @@ impl Engine {
     }
 
     /// Lets go of what the engine keeps for instances to come: the address space of memories that are gone
-    /// ([`Config::kept_memories`]), pages of tables, and stacks ([`Config::kept_stacks`]). What lives stays as it is, and what is given up later is kept
-    /// again.
+    /// ([`Config::kept_memories`]), pages of tables, and stacks ([`Config::kept_stacks`]). What lives stays as it is,
+    /// and what is given up later is kept again.
     pub fn trim(&self) {
         self.pool().trim();
         self.kept_pages().trim();

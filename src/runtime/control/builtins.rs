@@ -386,7 +386,8 @@ unsafe extern "C" fn table_grow(vmctx: *mut VMContext, index: u32, init: u64, de
 #[cold]
 #[inline(never)]
 unsafe fn ask_for_table(vmctx: *mut VMContext, table: NonNull<TableData>, init: u64, delta: u64) -> Option<bool> {
-    // SAFETY: the caller's promise; references to the inside of the store and of the table end before the host is asked.
+    // SAFETY: the caller's promise; references to the inside of the store and of the table end before the host is
+    // asked.
     unsafe {
         let store = (*(*vmctx).store).store.cast::<StoreInner>();
         let roots = (*store).roots.clone();

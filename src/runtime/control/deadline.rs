@@ -110,8 +110,8 @@ unsafe fn has_more_fuel(store: NonNull<StoreInner>) -> bool {
 /// Has the guest wait: false if it is to be left, for the reason that is left where the host's reasons for that are.
 ///
 /// # Safety
-/// The store is alive, no reference to its inside is held, the guest's stack is one that can be left, and the exit frame
-/// is noted.
+/// The store is alive, no reference to its inside is held, the guest's stack is one that can be left, and the exit
+/// frame is noted.
 #[cold]
 unsafe fn waits(store: NonNull<StoreInner>, what: Awaited) -> bool {
     // SAFETY: the caller's promise.

@@ -206,8 +206,8 @@ unsafe fn work(store: NonNull<StoreInner>, call: NonNull<CallState>, switch: &Sw
 /// it has no answer yet. False, with the reason in the store, where the guest is to be left.
 ///
 /// # Safety
-/// The store is alive, its newest entry is that of a call on a stack of its own, and no reference to its inside is held.
-/// The values are those with which the function is called.
+/// The store is alive, its newest entry is that of a call on a stack of its own, and no reference to its inside is
+/// held. The values are those with which the function is called.
 pub(in crate::runtime) unsafe fn outside_or_wait(
     store: NonNull<StoreInner>,
     (func, values): (NonNull<VMFuncRef>, *mut ValRaw),

@@ -105,8 +105,8 @@ impl Call {
     ///
     /// # Errors
     /// What the guest has ended with, as of [`Func::call`]; then it is done. [`ErrorKind::State`] where it cannot be
-    /// run now: it runs, it is done, it has not been answered, or the store runs on another stack. [`ErrorKind::System`]
-    /// where the system has no stack for it.
+    /// run now: it runs, it is done, it has not been answered, or the store runs on another stack.
+    /// [`ErrorKind::System`] where the system has no stack for it.
     ///
     /// # Panics
     /// When a host function or a callback panicked: the panic goes on here, and the store is poisoned.
@@ -135,8 +135,8 @@ impl Call {
         Ok(awaited.map_or(CallStatus::Finished, status))
     }
 
-    /// Whether its guest waits where the store's deadline in epochs is over, in the place of a trap. When it goes on with
-    /// a deadline that is still over, it has until the next epoch. It does not at first.
+    /// Whether its guest waits where the store's deadline in epochs is over, in the place of a trap. When it goes on
+    /// with a deadline that is still over, it has until the next epoch. It does not at first.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] with another store, and for a call that was deleted.

@@ -92,8 +92,8 @@ macro_rules! limit_methods {
                 self.as_store_mut().inner().deadline.set_ask(ask)
             }
 
-            /// Sets what says what becomes of a guest whose deadline is over: on the guest's thread, where it may look at
-            /// the store and change it, but call none of its guests. Without it, and behind an interrupt, the guest
+            /// Sets what says what becomes of a guest whose deadline is over: on the guest's thread, where it may look
+            /// at the store and change it, but call none of its guests. Without it, and behind an interrupt, the guest
             /// ends. Threads of the guest's (WASI) ask it, too, about themselves; of a call that yields at deadlines it
             /// is not asked.
             ///
@@ -103,10 +103,10 @@ macro_rules! limit_methods {
                 self.as_store_mut().inner().deadline.set_at_deadline(at_deadline)
             }
 
-            /// Sets what says whether a memory or a table of the store may be made, or grow, whoever wants that: `false`
-            /// refuses it, and an error ends the guest's call, or is that of the host's. It is asked for what the type
-            /// allows; what is set by [`Self::set_limits`] holds besides, and so does what the system has. What is
-            /// given back it is not told; each question says how large the memory or table is now.
+            /// Sets what says whether a memory or a table of the store may be made, or grow, whoever wants that:
+            /// `false` refuses it, and an error ends the guest's call, or is that of the host's. It is asked for what
+            /// the type allows; what is set by [`Self::set_limits`] holds besides, and so does what the system has.
+            /// What is given back it is not told; each question says how large the memory or table is now.
             ///
             /// It runs before anything is changed, on the thread that uses the store. It may look at the store and
             /// change it, but call none of its guests, and make no memory or table, nor have one grow: those are

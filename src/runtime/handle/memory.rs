@@ -56,8 +56,8 @@ impl Memory {
     /// Grows it by `delta` pages; its old size.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] beyond its maximum, the store's limit, or what the system has, and where the store's limiter
-    /// says no.
+    /// [`ErrorKind::Limit`] beyond its maximum, the store's limit, or what the system has, and where the store's
+    /// limiter says no.
     pub fn grow(&self, mut store: impl AsStoreMut, delta: u64) -> Result<u64> {
         let mut store = store.as_store_mut();
         if let Some(growth) = Growth::of_memory(self.get(store.inner())?, delta) {

@@ -60,8 +60,8 @@ pub enum AtDeadline {
     /// It goes on until the engine's epoch is so many further than it is when it does; 0 counts as 1.
     Extend(u64),
     /// It waits, if it was called by a [`Call`](crate::runtime::Call), which returns
-    /// [`CallStatus::AtDeadline`](crate::runtime::CallStatus::AtDeadline). When it goes on with a deadline that is still
-    /// over, it has until the next epoch. A guest that cannot wait ends with an error that says so.
+    /// [`CallStatus::AtDeadline`](crate::runtime::CallStatus::AtDeadline). When it goes on with a deadline that is
+    /// still over, it has until the next epoch. A guest that cannot wait ends with an error that says so.
     Wait,
 }
 
