@@ -3466,11 +3466,11 @@ public:
   ///
   /// With `slice`, each run gets so much fuel at most, as by `run_slice`. What `host` throws comes out of the `co_await`. A coroutine
   /// that is destroyed leaves the call as it is. A `host` that is no temporary is referred to, and not copied.
-  template <class Host> auto finished(Host &&host, std::optional<std::uint64_t> slice = std::nullopt) const {
+  template <class Host> detail::Finished<Host, true> finished(Host &&host, std::optional<std::uint64_t> slice = std::nullopt) const {
     return detail::Finished<Host, true>(Call(box_), std::forward<Host>(host), slice);
   }
   /// The same, with a `Result<std::vector<Val>>`.
-  template <class Host> auto try_finished(Host &&host, std::optional<std::uint64_t> slice = std::nullopt) const {
+  template <class Host> detail::Finished<Host, false> try_finished(Host &&host, std::optional<std::uint64_t> slice = std::nullopt) const {
     return detail::Finished<Host, false>(Call(box_), std::forward<Host>(host), slice);
   }
 #endif
@@ -3652,7 +3652,7 @@ public:
     const std::shared_ptr<CallWait> wait = wait_; // this may go before `begin` returns
     return !wait->begin(waiter);
   }
-  auto await_resume() {
+  std::conditional_t<Throws, std::vector<Val>, Result<std::vector<Val>>> await_resume() {
     if constexpr (Throws) {
       return wait_->take_outcome().value();
     } else {
