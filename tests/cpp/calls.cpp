@@ -132,6 +132,23 @@ void ways() {
   CHECK(call.run() == CallStatus::Waiting && seen && seen->message().find("cannot wait") != std::string::npos && finish(call, 0) == 30);
 }
 
+/// A host function runs other calls of its store: those wait, and so can its own.
+void within() {
+  Engine engine;
+  std::optional<Call> inner;
+  std::optional<Guest> guest;
+  guest.emplace(engine, [&](std::int32_t n) -> Result<std::int32_t> {
+    if (n == 50) {
+      inner = guest->call("twice", 1);
+      CHECK(inner->run() == CallStatus::Waiting);
+    }
+    return NotYet(static_cast<std::uint64_t>(n));
+  });
+  Call outer = guest->call("twice", 50);
+  CHECK(outer.run() == CallStatus::Waiting && outer.token() == 50u && inner->token() == 1u);
+  CHECK(finish(outer, 1) == 1012 && finish(*inner, 2) == 34);
+}
+
 /// What ends a guest comes out of the run in which it ends.
 void failures() {
   Engine engine;
@@ -295,6 +312,8 @@ void slices() {
     }
   }
   CHECK(turns > 20 && calls[2].results().at(0).i32() == 3000);
+  Guest plain{Engine()};
+  FAILS(plain.call("count", 1).try_run_slice(5), ErrorCode::State, "slices");
   // The fuel of the store ends them as ever.
   guest.store.set_fuel(1000);
   Call call = guest.call("count", 100'000);
@@ -314,6 +333,22 @@ void deadlines() {
   CHECK(!ended && ended.error().is_trap());
   guest.store.set_epoch_deadline(10);
   CHECK(call.run() == CallStatus::Finished && call.results().at(0).i32() == 100'000);
+  // A guest that a host function has called in turn ends there, and the host function sees it.
+  std::optional<Func> count;
+  Store *nesting_store = nullptr;
+  Guest nesting(engine, [&](std::int32_t n) -> Result<std::int32_t> {
+    nesting_store->set_epoch_deadline(0);
+    const Result<std::vector<Val>> inner = count->try_call(n);
+    CHECK(!inner && inner.error().trap_code() == TrapCode::Interrupt);
+    return NotYet(1);
+  });
+  count = nesting.instance.func("count");
+  nesting_store = &nesting.store;
+  call = nesting.call("traps", 100'000);
+  call.wait_at_deadline();
+  nesting.store.set_epoch_deadline(0);
+  CHECK(call.run() == CallStatus::AtDeadline); // before it begins
+  CHECK(call.run() == CallStatus::Waiting);
 }
 
 /// Stops whose answer comes later, from another thread.
@@ -380,6 +415,14 @@ void stops() {
     CHECK(call.run() == CallStatus::Waiting && finish(call, 5) == 40 && told == before && gone == 1);
   }
   CHECK(gone == 2);
+  { // where a host function is told of no guest can wait
+    Debugger debugger(guest.store, on_stop());
+    debugger.events(Event::HostCall);
+    Call call = guest.call("twice", 1);
+    FAILS(call.try_run(), ErrorCode::Trap, "cannot wait");
+    CHECK(call.status() == CallStatus::Finished);
+  }
+  CHECK(gone == 3);
   told = 0;
   {
     Debugger debugger(guest.store, [&](Stop &) { told++; }); // there is room for one again
@@ -461,6 +504,7 @@ void stops_and_failures() {
 int main() {
   many();
   ways();
+  within();
   failures();
   ownership();
   slices();
