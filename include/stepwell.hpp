@@ -14,7 +14,7 @@
  *
  * Exceptions thrown by host functions and stop callbacks never pass through the library. They end the guest by a trap, are kept
  * with the call that ran it, on the same thread, and thrown again by it: the same exception object. A call by `try_name()` has them in
- * `Error::cause()`.
+ * `Error::cause()`. A `Call` keeps them while its guest waits.
  *
  * Threads. Each class says which rule holds for it:
  *  - any thread: as for a standard container, different threads may call const methods at the same time;

@@ -235,14 +235,18 @@ void ended() {
   end_inside = false;
   // By the host, when it is told.
   int told = 0;
+  std::optional<Call> left;
   const auto ends = [&](const Pending &pending) {
     if (told++ == 0) return host(pending);
+    left = pending.call();
     task.reset();
     pending.answer(1);
+    left->answer(1);
   };
   task.emplace(twice(guest.call("twice", 1), ends, result));
   host.take().answer(1);
   CHECK(!task && told == 2 && result == -1 && host.list.empty());
+  CHECK(left->status() == CallStatus::Waiting && left->run() == CallStatus::Finished); // nobody has run it
   // A coroutine that ends another call's when it goes on.
   guest.store.call_limit(10);
   Task first = twice(guest.call("twice", 1), host, result);
