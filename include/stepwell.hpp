@@ -14,7 +14,7 @@
  *
  * Exceptions thrown by host functions and stop callbacks never pass through the library. They end the guest by a trap, are kept
  * with the call that ran it, on the same thread, and thrown again by it: the same exception object. A call by `try_name()` has them in
- * `Error::cause()`.
+ * `Error::cause()`. A `Call` keeps them while its guest waits.
  *
  * Threads. Each class says which rule holds for it:
  *  - any thread: as for a standard container, different threads may call const methods at the same time;
@@ -58,6 +58,12 @@
 #if __has_include(<span>)
 #include <span>
 #define STEPWELL_HPP_STD_SPAN 1
+#endif
+#endif
+#if defined(__cpp_impl_coroutine) && defined(__has_include)
+#if __has_include(<coroutine>)
+#include <coroutine>
+#define STEPWELL_HPP_COROUTINES 1
 #endif
 #endif
 
@@ -260,6 +266,26 @@ enum class Action : std::int32_t {
   NextLine = STEPWELL_ACTION_NEXT_LINE,
   StepOutOf = STEPWELL_ACTION_STEP_OUT_OF,
   RunTo = STEPWELL_ACTION_RUN_TO,
+  /// It is not known yet: the guest waits, `Call::run` returns, and `Debugger::answer` says it later. Only for guests of a `Call`.
+  Later = STEPWELL_ACTION_LATER,
+};
+
+/// Up to where a `Call` has come.
+enum class CallStatus : std::int32_t {
+  /// It has not been run.
+  New = STEPWELL_CALL_NEW,
+  /// It runs: who asks is called by its guest.
+  Running = STEPWELL_CALL_RUNNING,
+  /// It is done: it has results, or it has failed.
+  Finished = STEPWELL_CALL_FINISHED,
+  /// A host function has no answer yet (`NotYet`): `Call::answer` or `Call::answer_trap` gives it.
+  Waiting = STEPWELL_CALL_WAITING,
+  /// The slice of `Call::run_slice` is used up.
+  OutOfSlice = STEPWELL_CALL_OUT_OF_SLICE,
+  /// The store's deadline is over: `Call::wait_at_deadline`.
+  AtDeadline = STEPWELL_CALL_AT_DEADLINE,
+  /// The stop callback has said `Action::Later`: `Debugger::stop_of`, `Debugger::answer`.
+  Stopped = STEPWELL_CALL_STOPPED,
 };
 
 /// Which variables of the source a frame is asked for, or which of them a variable is one of.
@@ -427,6 +453,8 @@ struct Failure {
   std::string no_core_dump;
   /// The exception of a guest that nobody has caught.
   std::shared_ptr<ExceptionBox> exn;
+  /// It is none: a host function has no answer yet, and this is what it is known by.
+  std::optional<std::uint64_t> token;
 };
 
 /// Ends the process with a message: for what cannot be reported otherwise.
@@ -484,7 +512,7 @@ public:
   /// The exception that a guest, or a host function, has thrown and nobody has caught; nothing if the guest was ended by something else.
   std::optional<ExnRef> exn() const;
 
-  /// Throws what this is: the cause if there is one, else an `ExitStatus`, a `GuestException`, a `Trap` or an `Error`. Without exceptions,
+  /// Throws what this is: the cause if there is one, else an `ExitStatus`, a `GuestException`, a `Trap`, a `NotYet` or an `Error`. Without exceptions,
   /// it prints the message and ends the process.
   [[noreturn]] void raise() const;
 
@@ -537,9 +565,29 @@ public:
   ExnRef exn() const;
 };
 
+/// What a host function returns as a `Result`, or throws, when it has no answer yet: the guest waits, and `Call::run` returns with
+/// `CallStatus::Waiting`. `Call::token` is the number, which is whatever the host wants to know it by. A guest that was not called by a
+/// `Call`, or by a host function in turn, cannot wait, and ends with a trap that says so. Any thread; it needs no store.
+class NotYet : public Error {
+public:
+  explicit NotYet(std::uint64_t token) : Error(make_not_yet(token)) {}
+  explicit NotYet(std::shared_ptr<const detail::Failure> failure) noexcept : Error(std::move(failure)) {}
+  std::uint64_t token() const noexcept { return failure() ? failure()->token.value_or(0) : 0; }
+
+private:
+  static std::shared_ptr<const detail::Failure> make_not_yet(std::uint64_t token) {
+    auto failure = std::make_shared<detail::Failure>();
+    failure->code = ErrorCode::State;
+    failure->message = "a host function has no answer yet";
+    failure->token = token;
+    return failure;
+  }
+};
+
 [[noreturn]] inline void Error::raise() const {
 #if STEPWELL_HPP_EXCEPTIONS
   if (cause()) std::rethrow_exception(cause());
+  if (failure_ && failure_->token) throw NotYet(failure_);
   if (exit_status()) throw ExitStatus(failure_);
   if (failure_ && failure_->exn) throw GuestException(failure_);
   if (is_trap()) throw Trap(failure_);
@@ -801,6 +849,7 @@ inline std::string to_string(const FuncType &type) {
   return list(type.params) + " -> " + list(type.results);
 }
 
+class Call;
 class Caller;
 class Func;
 class Instance;
@@ -970,8 +1019,9 @@ struct StoreBox {
   wasm_store_t *store;
   /// Calls of this header that are under way in it.
   unsigned depth = 0;
-  /// Debuggers that could not be deleted while a guest was running.
+  /// Debuggers and calls that could not be deleted while a guest was running, or waited.
   std::vector<stepwell_debugger_t *> doomed;
+  std::vector<stepwell_call_t *> doomed_calls;
 
   /// Whether it is to be deleted, or is that of a caller, as long as that lasts.
   bool owned;
@@ -984,22 +1034,30 @@ struct StoreBox {
     if (owned) wasm_store_delete(store);
   }
 
-  /// Deletes a debugger; false if that is refused now, because a guest is running.
-  static bool delete_debugger(stepwell_debugger_t *debugger) noexcept {
+  /// Deletes a debugger or a call; false if that is refused now, because a guest is running.
+  static bool delete_debugger(stepwell_debugger_t *debugger) noexcept { return try_delete(stepwell_debugger_delete, debugger); }
+  static bool delete_call(stepwell_call_t *call) noexcept { return try_delete(stepwell_call_delete, call); }
+
+  void delete_doomed() noexcept {
+    delete_doomed(stepwell_call_delete, doomed_calls); // first: a guest that waits holds its debugger
+    delete_doomed(stepwell_debugger_delete, doomed);
+  }
+
+private:
+  template <class T> static bool try_delete(void (*deleted)(T *), T *object) noexcept {
     stepwell_last_error_clear();
-    stepwell_debugger_delete(debugger);
+    deleted(object);
     const stepwell_error_t *error = stepwell_last_error();
     const bool refused = error && stepwell_error_code(error) == STEPWELL_ERROR_STATE;
     stepwell_last_error_clear();
     return !refused;
   }
-
-  void delete_doomed() noexcept {
+  template <class T> static void delete_doomed(void (*deleted)(T *), std::vector<T *> &list) noexcept {
     std::size_t kept = 0;
-    for (stepwell_debugger_t *debugger : doomed) {
-      if (!delete_debugger(debugger)) doomed[kept++] = debugger;
+    for (T *object : list) {
+      if (!try_delete(deleted, object)) list[kept++] = object;
     }
-    doomed.resize(kept);
+    list.resize(kept);
   }
 };
 
@@ -1026,6 +1084,15 @@ struct Thrown {
   Error *object = nullptr;
 };
 
+/// The same, until the call that ran its guest comes back.
+struct Kept {
+  Thrown thrown;
+  /// Of the trap that it comes back as.
+  std::string message;
+  /// Whether it could not end the guest, and is reported however the call ends.
+  bool always;
+};
+
 /// A call into a store, from its beginning to its end. It keeps the store alive, and keeps what a callback threw.
 ///
 /// The calls of a thread are a list and not a stack: on coroutines they may end in another order than they began.
@@ -1041,7 +1108,7 @@ public:
   ~CallScope() {
     (inner_ ? inner_->outer_ : innermost_) = outer_;
     if (outer_) outer_->inner_ = inner_;
-    if (store_ && --store_->depth == 0 && !store_->doomed.empty()) store_->delete_doomed();
+    if (store_ && --store_->depth == 0) store_->delete_doomed();
   }
 
   /// The innermost call of this store on this thread; NULL if it was not made by this header. (On coroutines, and where plain C is
@@ -1066,16 +1133,16 @@ public:
 
   /// Keeps what ended the guest, until a trap with this message comes back.
   void keep(Thrown thrown, std::string message) {
-    kept_ = std::move(thrown);
-    message_ = std::move(message);
-    always_ = false;
+    kept_ = Kept{std::move(thrown), std::move(message), false};
   }
   /// Keeps what could not end the guest: it is reported however the call ends.
   void keep_always(Thrown thrown) {
-    if (kept_ && always_) return;
-    kept_ = std::move(thrown);
-    always_ = true;
+    if (kept_ && kept_->always) return;
+    kept_ = Kept{std::move(thrown), std::string(), true};
   }
+  /// What is kept, of a guest that waits, and what was kept when it began to.
+  std::optional<Kept> take_kept() noexcept { return std::exchange(kept_, std::nullopt); }
+  void give_kept(std::optional<Kept> kept) noexcept { kept_ = std::move(kept); }
 
   /// The call's outcome.
   std::optional<Error> finish(stepwell_error_t *error, wasm_trap_t *trap) {
@@ -1085,9 +1152,9 @@ public:
     } else if (error) {
       result = take_error(error);
     }
-    if (kept_ && (always_ || (result && message_ == result->what()))) {
-      if (result) fill_frames(*kept_, *result);
-      result = std::move(kept_->error);
+    if (kept_ && (kept_->always || (result && kept_->message == result->what()))) {
+      if (result) fill_frames(kept_->thrown, *result);
+      result = std::move(kept_->thrown.error);
     }
     kept_.reset();
     return result;
@@ -1110,9 +1177,7 @@ private:
 
   StorePtr store_;
   CallScope *outer_, *inner_ = nullptr;
-  std::optional<Thrown> kept_;
-  std::string message_;
-  bool always_ = false;
+  std::optional<Kept> kept_;
   static inline thread_local CallScope *innermost_ = nullptr;
 };
 
@@ -1159,9 +1224,9 @@ template <class Body> std::optional<Thrown> no_further(Body &&body) noexcept {
 #endif
 }
 
-/// The trap that ends a guest because a host function failed. The call that runs the guest keeps what it failed with, unless that is an
-/// exception of a guest, which comes back by itself, or is caught.
-inline wasm_trap_t *trap_for(Thrown thrown, CallScope *scope, const stepwell_caller_t *caller) noexcept {
+/// The trap that ends a guest because a host function failed. Whoever runs the guest has `keep(thrown, message)` keep what it failed with,
+/// unless that is an exception of a guest, which comes back by itself, or is caught.
+template <class Keep> wasm_trap_t *trap_for(Thrown thrown, wasm_store_t *store, const Keep &keep) noexcept {
   if (const auto &failure = thrown.error.failure(); failure && failure->exn) {
     if (wasm_trap_t *trap = stepwell_exception_throw(failure->exn->exception.get())) return trap;
     stepwell_last_error_clear();
@@ -1170,12 +1235,22 @@ inline wasm_trap_t *trap_for(Thrown thrown, CallScope *scope, const stepwell_cal
   wasm_message_t message;
   message.size = text.size() + 1;
   message.data = &text[0];
-  wasm_trap_t *trap = wasm_trap_new(stepwell_caller_store(caller), &message);
+  wasm_trap_t *trap = wasm_trap_new(store, &message);
   if (!trap) die("no trap could be made for a host function that failed");
-  if (scope) {
-    scope->keep(std::move(thrown), stepwell_trap_message(trap)); // as it will come back
-  }
+  keep(std::move(thrown), stepwell_trap_message(trap)); // as it will come back
   return trap;
+}
+
+/// The same for a host function that has failed while it ran, or has no answer yet.
+inline wasm_trap_t *trap_for(Thrown thrown, CallScope *scope, const stepwell_caller_t *caller) noexcept {
+  wasm_store_t *store = stepwell_caller_store(caller);
+  if (const auto &failure = thrown.error.failure(); failure && failure->token) {
+    if (wasm_trap_t *trap = stepwell_trap_not_yet(store, *failure->token)) return trap;
+    stepwell_last_error_clear();
+  }
+  return trap_for(std::move(thrown), store, [&](Thrown kept, std::string message) {
+    if (scope) scope->keep(std::move(kept), std::move(message));
+  });
 }
 
 } // namespace detail
@@ -1954,6 +2029,12 @@ public:
   Config &&memory_images(bool enable) && { return std::move(memory_images(enable)); }
   Config &kept_memories(std::size_t count) & { return stepwell_config_kept_memories_set(need(), count), *this; }
   Config &&kept_memories(std::size_t count) && { return std::move(kept_memories(count)); }
+  /// Of how many calls that are done (`Call`) the engine keeps the stack for the next, at most. 128 at first.
+  Config &kept_stacks(std::size_t count) & { return stepwell_config_kept_stacks_set(need(), count), *this; }
+  Config &&kept_stacks(std::size_t count) && { return std::move(kept_stacks(count)); }
+  /// Whether the guest of a `Call` waits where the slice of fuel of `Call::run_slice` is used up. With `fuel(true)`. Off at first.
+  Config &fuel_slices(bool enable) & { return stepwell_config_fuel_slices_set(need(), enable), *this; }
+  Config &&fuel_slices(bool enable) && { return std::move(fuel_slices(enable)); }
   /// How many bytes of stack guests may use.
   Config &max_stack(std::size_t bytes) & { return stepwell_config_max_stack_set(need(), bytes), *this; }
   Config &&max_stack(std::size_t bytes) && { return std::move(max_stack(bytes)); }
@@ -2128,6 +2209,12 @@ public:
   void limits(std::uint64_t memory_bytes, std::uint64_t table_elements, std::size_t instances) {
     try_limits(memory_bytes, table_elements, instances).value();
   }
+  /// How many `Call`s the store may have at a time. As many as there can be at first.
+  Result<void> try_call_limit(std::size_t calls) {
+    if (!valid()) return detail::moved_from(class_name);
+    return detail::outcome(stepwell_store_call_limit_set(raw(), calls));
+  }
+  void call_limit(std::size_t calls) { try_call_limit(calls).value(); }
   /// Has each trap that leaves a guest of it have a core dump, `Error::core_dump`, or ends that. No debugger is needed.
   Result<void> try_core_dumps(bool on) {
     if (!valid()) return detail::moved_from(class_name);
@@ -3345,6 +3432,371 @@ template <class Signature> Result<TypedFunc<Signature>> Func::try_typed() const 
   if (!valid()) return detail::moved_from(class_name);
   return TypedFunc<Signature>::try_make(clone());
 }
+
+namespace detail {
+
+/// A call's handle, shared by everything that goes on with it.
+struct CallBox {
+  StorePtr store; // goes last
+  stepwell_call_t *call = nullptr;
+  /// How many results it has.
+  std::size_t results = 0;
+  /// What a callback failed with, of a guest that waits; it ends the guest later.
+  std::optional<Kept> kept;
+
+  explicit CallBox(StorePtr of) noexcept : store(std::move(of)) {}
+  CallBox(const CallBox &) = delete;
+  CallBox &operator=(const CallBox &) = delete;
+  ~CallBox() {
+    if (!StoreBox::delete_call(call)) store->doomed_calls.push_back(call); // plain C runs it
+    if (store->depth == 0) store->delete_doomed();                        // a debugger may have been waiting for this
+  }
+
+  /// Runs it: `go(call, &trap, &status)`. While it waits, what a callback has thrown is kept here.
+  template <class Go> Result<CallStatus> run(Go &&go) {
+    CallScope scope(store);
+    scope.give_kept(std::exchange(kept, std::nullopt));
+    wasm_trap_t *trap = nullptr;
+    stepwell_call_status_t status = STEPWELL_CALL_NEW;
+    stepwell_error_t *error = go(call, &trap, &status);
+    if (status != STEPWELL_CALL_FINISHED) {
+      kept = scope.take_kept();
+      if (error) return take_error(error);
+    } else if (std::optional<Error> failed = scope.finish(error, trap)) {
+      return std::move(*failed);
+    }
+    return static_cast<CallStatus>(status);
+  }
+};
+
+} // namespace detail
+
+#if defined(STEPWELL_HPP_COROUTINES)
+namespace detail {
+template <class Host, bool Throws> class Finished;
+} // namespace detail
+#endif
+
+/// A call on a stack of its own, which can be left in the middle and gone on with later: where a host function has no answer yet
+/// (`NotYet`), where a slice of fuel is used up, at a deadline, and at a stop that is answered later. It is deleted with its last
+/// handle; a guest that waits is left where it stands. Thread: with its store; it may be run by one thread now and by another later.
+///
+/// Host functions and callbacks run on the stack of whoever runs the call. A guest that a host function calls in turn, as usual, cannot
+/// wait. What they throw is thrown by the `run` in which the guest ends.
+class Call {
+public:
+  static constexpr const char *class_name = "Call";
+  /// A call of a function with these arguments, to be run: `Call call(func, 1, 2.5)`.
+  template <class... Args> static Result<Call> try_make(const Func &func, Args &&...args) {
+    const std::array<Val, sizeof...(Args)> values{Val(std::forward<Args>(args))...};
+    return try_make_with(func, Span<const Val>(values.data(), values.size()));
+  }
+  template <class... Args> explicit Call(const Func &func, Args &&...args) : Call(try_make(func, std::forward<Args>(args)...).value()) {}
+  /// The same with a list of values.
+  static Result<Call> try_make_with(const Func &func, Span<const Val> args) {
+    if (!func.valid()) return detail::moved_from(Func::class_name);
+    std::vector<wasm_val_t> given = detail::raw_values(args);
+    const wasm_val_vec_t args_vec = {given.size(), given.data()};
+    auto box = std::make_shared<detail::CallBox>(func.store());
+    box->results = func.result_count();
+    if (stepwell_error_t *error = stepwell_call_new(func.raw(), &args_vec, &box->call)) return detail::take_error(error);
+    return Call(std::move(box));
+  }
+  static Call make_with(const Func &func, Span<const Val> args) { return try_make_with(func, args).value(); }
+  Call(Call &&) noexcept = default;
+  Call &operator=(Call &&) noexcept = default;
+  Call(const Call &) = delete;
+  Call &operator=(const Call &) = delete;
+
+  bool valid() const noexcept { return box_ != nullptr; }
+  /// Another handle of the same call.
+  Call clone() const { return need(), Call(box_); }
+
+  /// Runs it until it is done, or until its guest waits; it goes on from where it was left. An error if the guest ends by a trap; and
+  /// one of code `State` where it cannot be run now: it runs, is done, or was not answered.
+  Result<CallStatus> try_run() {
+    if (!valid()) return detail::moved_from(class_name);
+    const std::shared_ptr<detail::CallBox> box = box_; // what is called may end this handle
+    return box->run(stepwell_call_run);
+  }
+  CallStatus run() { return try_run().value(); }
+  /// The same for so much fuel, of what the store has. For `Config::fuel(true)` and `Config::fuel_slices(true)`.
+  Result<CallStatus> try_run_slice(std::uint64_t fuel) {
+    if (!valid()) return detail::moved_from(class_name);
+    const std::shared_ptr<detail::CallBox> box = box_;
+    return box->run([fuel](stepwell_call_t *call, wasm_trap_t **trap, stepwell_call_status_t *status) {
+      return stepwell_call_run_slice(call, fuel, trap, status);
+    });
+  }
+  CallStatus run_slice(std::uint64_t fuel) { return try_run_slice(fuel).value(); }
+
+  /// Up to where it has come.
+  CallStatus status() const { return static_cast<CallStatus>(stepwell_call_status(need())); }
+  /// The number of the host function's `NotYet`; nothing where its guest does not wait for one.
+  std::optional<std::uint64_t> token() const {
+    if (status() != CallStatus::Waiting) return std::nullopt;
+    return stepwell_call_token(need());
+  }
+  /// Answers the host function that had no answer yet, with its results: `call.answer(1, 2.5)`. The guest has them when the call is run
+  /// next. An error if it waits for no answer, and if they are not of the function's type.
+  template <class... Results> Result<void> try_answer(Results &&...results) {
+    const std::array<Val, sizeof...(Results)> values{Val(std::forward<Results>(results))...};
+    return try_answer_with(Span<const Val>(values.data(), values.size()));
+  }
+  template <class... Results> void answer(Results &&...results) { try_answer(std::forward<Results>(results)...).value(); }
+  /// The same with a list of values.
+  Result<void> try_answer_with(Span<const Val> results) {
+    if (!valid()) return detail::moved_from(class_name);
+    std::vector<wasm_val_t> given = detail::raw_values(results);
+    const wasm_val_vec_t vec = {given.size(), given.data()};
+    return detail::outcome(stepwell_call_answer(raw(), &vec));
+  }
+  void answer_with(Span<const Val> results) { try_answer_with(results).value(); }
+  /// Answers it with a failure, as if the host function had thrown it: it ends the guest when the call is run next, and comes out of
+  /// that. A `GuestException` is thrown in the guest, which may catch it.
+  Result<void> try_answer_trap(Error error) { return try_answer_thrown({std::move(error), nullptr}); }
+  void answer_trap(Error error) { try_answer_trap(std::move(error)).value(); }
+#if STEPWELL_HPP_EXCEPTIONS
+  /// The same with whatever exception: `call.answer_trap(std::current_exception())`. The run throws the same object.
+  Result<void> try_answer_trap(std::exception_ptr exception) {
+    if (!exception) return Error(ErrorCode::Argument, "`exception` is none");
+    try {
+      std::rethrow_exception(std::move(exception));
+    } catch (...) {
+      return try_answer_thrown(detail::current_exception());
+    }
+  }
+  void answer_trap(std::exception_ptr exception) { try_answer_trap(std::move(exception)).value(); }
+#endif
+  /// The results; an error if it has none: it is not done, or it has failed. They may be asked for again.
+  Result<std::vector<Val>> try_results() const {
+    if (!valid()) return detail::moved_from(class_name);
+    std::vector<wasm_val_t> returned(box_->results);
+    wasm_val_vec_t vec = {returned.size(), returned.data()};
+    if (stepwell_error_t *error = stepwell_call_results(raw(), &vec)) return detail::take_error(error);
+    std::vector<Val> results;
+    results.reserve(returned.size());
+    for (const wasm_val_t &val : returned) results.emplace_back(box_->store, val);
+    return results;
+  }
+  std::vector<Val> results() const { return try_results().value(); }
+  /// Whether its guest waits where the store's deadline is over (`Store::set_epoch_deadline`), in the place of a trap. It does not at
+  /// first.
+  void wait_at_deadline(bool wait = true) { stepwell_call_wait_at_deadline(need(), wait); }
+
+#if defined(STEPWELL_HPP_COROUTINES)
+  /// For coroutines: `co_await call.finished(host)` runs it until it is done, and gives its results. Each time its guest waits,
+  /// `host(Pending)` is told. It keeps the `Pending`, and returns; when it has what the guest waits for, its event loop says so by
+  /// `Pending::answer`, `answer_trap` or `go_on`, and from there the guest and then the coroutine go on. The host decides by that on
+  /// which thread they do: one that has the store.
+  ///
+  /// With `slice`, each run gets so much fuel at most, as by `run_slice`. What `host` throws comes out of the `co_await`. A coroutine
+  /// that is destroyed leaves the call as it is. A `host` that is no temporary is referred to, and not copied.
+  template <class Host> detail::Finished<Host, true> finished(Host &&host, std::optional<std::uint64_t> slice = std::nullopt) const {
+    return detail::Finished<Host, true>(Call(box_), std::forward<Host>(host), slice);
+  }
+  /// The same, with a `Result<std::vector<Val>>`.
+  template <class Host> detail::Finished<Host, false> try_finished(Host &&host, std::optional<std::uint64_t> slice = std::nullopt) const {
+    return detail::Finished<Host, false>(Call(box_), std::forward<Host>(host), slice);
+  }
+#endif
+
+  /// The C handle, borrowed; NULL after a move.
+  stepwell_call_t *raw() const noexcept { return box_ ? box_->call : nullptr; }
+
+private:
+  explicit Call(std::shared_ptr<detail::CallBox> box) noexcept : box_(std::move(box)) {}
+  stepwell_call_t *need() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    return box_->call;
+  }
+  Result<void> try_answer_thrown(detail::Thrown thrown) {
+    if (!valid()) return detail::moved_from(class_name);
+    std::optional<detail::Kept> kept;
+    wasm_trap_t *trap = detail::trap_for(std::move(thrown), box_->store->store, [&](detail::Thrown failed, std::string message) {
+      kept = detail::Kept{std::move(failed), std::move(message), false};
+    });
+    if (stepwell_error_t *error = stepwell_call_answer_trap(raw(), trap)) return detail::take_error(error);
+    if (kept) box_->kept = std::move(kept);
+    return {};
+  }
+  std::shared_ptr<detail::CallBox> box_;
+};
+
+#if defined(STEPWELL_HPP_COROUTINES)
+class Pending;
+
+namespace detail {
+
+/// What a coroutine and its host know of a call that is awaited.
+class CallWait : public std::enable_shared_from_this<CallWait> {
+public:
+  CallWait(Call call, std::optional<std::uint64_t> slice) noexcept : call_(std::move(call)), slice_(slice) {}
+  CallWait(const CallWait &) = delete;
+  CallWait &operator=(const CallWait &) = delete;
+  virtual ~CallWait() = default;
+
+  /// Runs the call, for this coroutine; whether that need not wait.
+  bool begin(std::coroutine_handle<> waiter) {
+    waiter_ = waiter;
+    if (call_.valid() && call_.status() == CallStatus::Finished) {
+      outcome_.emplace(call_.try_results());
+      return true;
+    }
+    return run();
+  }
+  /// The coroutine is gone: nobody goes on.
+  void abandon() noexcept {
+    abandoned_ = true;
+    waits_ = false;
+  }
+  /// Whether the guest waits still as it did when the host was told for the `turn`th time.
+  bool waits(std::uint64_t turn) const noexcept { return waits_ && turn == turn_; }
+  /// Has the guest go on, and when the call is done, the coroutine.
+  void go_on() {
+    waits_ = false;
+    if (!asks_ && run()) waiter_.resume(); // else whoever asks the host does it
+  }
+  Call &call() noexcept { return call_; }
+  Result<std::vector<Val>> take_outcome() { return std::move(*outcome_); }
+
+private:
+  virtual void ask(const Pending &pending) = 0;
+  bool run();
+
+  Call call_;
+  std::optional<std::uint64_t> slice_;
+  std::coroutine_handle<> waiter_;
+  std::optional<Result<std::vector<Val>>> outcome_;
+  std::uint64_t turn_ = 0;
+  bool waits_ = false, asks_ = false, abandoned_ = false;
+};
+
+} // namespace detail
+
+/// A guest that waits, in the hands of the host of `Call::finished`. It may be copied and kept, also longer than the coroutine. Each wait
+/// is ended once, by what is said first: `answer`, `answer_trap` or `go_on`. What comes later, or after the coroutine has gone, does
+/// nothing. Guest and coroutine run inside of it, but if it is said inside of `host`: then when that has returned. Thread: with its store.
+class Pending {
+public:
+  /// For this header.
+  Pending(std::weak_ptr<detail::CallWait> wait, std::uint64_t turn, CallStatus status, std::uint64_t token) noexcept
+      : wait_(std::move(wait)), turn_(turn), status_(status), token_(token) {}
+
+  /// Whether a coroutine waits for this still.
+  bool valid() const noexcept { return held() != nullptr; }
+  /// What the guest waits for.
+  CallStatus status() const noexcept { return status_; }
+  /// The number of the host function's `NotYet`; 0 where it waits for something else.
+  std::uint64_t token() const noexcept { return token_; }
+  /// The call; an error if no coroutine waits for this any more.
+  Call call() const {
+    const auto wait = held();
+    if (!wait) Error(ErrorCode::State, "no coroutine waits for this any more").raise();
+    return wait->call().clone();
+  }
+  /// Answers the host function, as `Call::answer` does, and goes on. If the answer is an error, the guest waits still.
+  template <class... Results> Result<void> try_answer(Results &&...results) const {
+    const auto wait = held();
+    if (!wait) return {};
+    return goes_on(*wait, wait->call().try_answer(std::forward<Results>(results)...));
+  }
+  template <class... Results> void answer(Results &&...results) const { try_answer(std::forward<Results>(results)...).value(); }
+  /// Answers it with a failure, as `Call::answer_trap` does, and goes on.
+  template <class Failure> Result<void> try_answer_trap(Failure failure) const {
+    const auto wait = held();
+    if (!wait) return {};
+    return goes_on(*wait, wait->call().try_answer_trap(std::move(failure)));
+  }
+  template <class Failure> void answer_trap(Failure failure) const { try_answer_trap(std::move(failure)).value(); }
+  /// Goes on: at the end of a slice, at a deadline, at a stop; and where `call()` was answered by itself.
+  void go_on() const {
+    if (const auto wait = held()) wait->go_on();
+  }
+
+private:
+  std::shared_ptr<detail::CallWait> held() const noexcept {
+    auto wait = wait_.lock();
+    return wait && wait->waits(turn_) ? wait : nullptr;
+  }
+  static Result<void> goes_on(detail::CallWait &wait, Result<void> answered) {
+    if (answered) wait.go_on();
+    return answered;
+  }
+  std::weak_ptr<detail::CallWait> wait_;
+  std::uint64_t turn_;
+  CallStatus status_;
+  std::uint64_t token_;
+};
+
+namespace detail {
+
+/// Runs the call until it is done (true), or the host is to have it go on (false).
+inline bool CallWait::run() {
+  const std::shared_ptr<CallWait> self = shared_from_this(); // what is called may end the coroutine
+  for (;;) {
+    const Result<CallStatus> status = slice_ ? call_.try_run_slice(*slice_) : call_.try_run();
+    if (abandoned_) return false;
+    if (!status) {
+      outcome_.emplace(status.error());
+      return true;
+    }
+    if (status.value() == CallStatus::Finished) {
+      outcome_.emplace(call_.try_results());
+      return true;
+    }
+    waits_ = asks_ = true;
+    const Pending pending(self, ++turn_, status.value(), call_.token().value_or(0));
+    const std::optional<Thrown> thrown = no_further([&]() -> std::optional<Error> {
+      ask(pending);
+      return std::nullopt;
+    });
+    asks_ = false;
+    if (abandoned_) return false;
+    if (thrown) {
+      waits_ = false;
+      outcome_.emplace(thrown->error);
+      return true;
+    }
+    if (waits_) return false;
+  }
+}
+
+/// What a coroutine awaits.
+template <class Host, bool Throws> class [[nodiscard]] Finished {
+public:
+  Finished(Call call, Host &&host, std::optional<std::uint64_t> slice)
+      : wait_(std::make_shared<Wait>(std::move(call), std::forward<Host>(host), slice)) {}
+  Finished(Finished &&) noexcept = default;
+  Finished &operator=(Finished &&) = delete;
+  ~Finished() {
+    if (wait_) wait_->abandon();
+  }
+
+  bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<> waiter) {
+    const std::shared_ptr<CallWait> wait = wait_; // this may go before `begin` returns
+    return !wait->begin(waiter);
+  }
+  std::conditional_t<Throws, std::vector<Val>, Result<std::vector<Val>>> await_resume() {
+    if constexpr (Throws) {
+      return wait_->take_outcome().value();
+    } else {
+      return wait_->take_outcome();
+    }
+  }
+
+private:
+  struct Wait final : CallWait {
+    Host host;
+    Wait(Call of, Host &&told, std::optional<std::uint64_t> fuel) : CallWait(std::move(of), fuel), host(std::forward<Host>(told)) {}
+    void ask(const Pending &pending) override { host(pending); }
+  };
+  std::shared_ptr<CallWait> wait_;
+};
+
+} // namespace detail
+#endif
 
 inline Result<Ref> Ref::try_make(Store &store) {
   if (!store.valid()) return detail::moved_from(Store::class_name);
@@ -4712,7 +5164,7 @@ private:
 class Debugger;
 
 /// A guest that was stopped, in the hands of the stop callback. Thread: inside the callback. Used later, it is an error (and `valid()`
-/// is false).
+/// is false). One of `Debugger::stop_of` lasts until its call is run or deleted, or is asked for its stop again. Thread: with its store.
 class Stop {
 public:
   /// For this header.
@@ -5302,6 +5754,25 @@ public:
     return copy;
   }
   std::string lcov() const { return try_lcov().value(); }
+
+  /// The stop at which a call's guest stands, for which the callback has said `Action::Later`. All that can be done with a stop in its
+  /// callback can be done with it. An error where it stands at none.
+  Result<Stop> try_stop_of(const Call &call) const {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!call.valid()) return detail::moved_from(Call::class_name);
+    stepwell_stop_t *stop = stepwell_debugger_stop_of(raw(), call.raw());
+    if (!stop) return detail::last_error("asking for the stop of a call");
+    return Stop(stop, box_->store, box_);
+  }
+  Stop stop_of(const Call &call) const { return try_stop_of(call).value(); }
+  /// Says what a call's guest that stands at a stop is to do when the call is run next. What was said last counts; nothing is
+  /// `Action::Continue`.
+  Result<void> try_answer(const Call &call, Action action) const {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!call.valid()) return detail::moved_from(Call::class_name);
+    return detail::outcome(stepwell_debugger_answer(raw(), call.raw(), static_cast<stepwell_action_t>(action)));
+  }
+  void answer(const Call &call, Action action) const { try_answer(call, action).value(); }
 
   stepwell_debugger_t *raw() const noexcept { return box_ ? box_->debugger : nullptr; }
 

@@ -1,6 +1,7 @@
 // The pieces of code that docs/cpp.md shows: each function here stands in it word for word, and is run.
 #include "check.hpp"
 
+#include <deque>
 #include <iostream>
 #include <memory>
 #include <stdexcept>
@@ -101,6 +102,25 @@ void callers_memory(stepwell::Linker &linker) {
     });
 }
 
+void calls_that_wait(stepwell::Store &store, const stepwell::Module &module) {
+    using namespace stepwell;
+    Func fetch(store, [](std::uint32_t key) -> Result<std::int32_t> { return NotYet(key); }); // no answer yet
+    Instance instance(store, module, fetch);
+    std::deque<Call> calls;
+    for (const int key : {1, 2, 3}) calls.emplace_back(instance.func("twice"), key);
+    while (!calls.empty()) { // an event loop
+        Call call = std::move(calls.front());
+        calls.pop_front();
+        if (call.run() == CallStatus::Waiting) {
+            std::cout << "asked for " << *call.token() << '\n';
+            call.answer(100); // when it is there: here, at once
+            calls.push_back(std::move(call));
+        } else {
+            std::cout << "a result: " << call.results()[0].i32() << '\n';
+        }
+    }
+}
+
 void limiting(stepwell::Span<const std::uint8_t> binary) {
     using namespace stepwell;
     Engine engine(Config().fuel(true).epoch(true));
@@ -196,7 +216,8 @@ int main(int, char **argv) {
     without_exceptions(engine, bytes(FIB));
     stepwell::Linker linker(engine);
     callers_memory(linker);
-    limiting(bytes(FIB));
+    calls_that_wait(store, stepwell::Module(store, bytes(WAITS)));
+  limiting(bytes(FIB));
     const std::string path = std::string(argv[0]) + ".compiled";
     saving(engine, stepwell::SharedModule(engine, bytes(FIB)), path);
     CHECK(std::remove(path.c_str()) == 0);

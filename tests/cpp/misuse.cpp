@@ -70,6 +70,12 @@ void moved_from() {
         [&] { linker.define_module(store, "lib", module); }, [&] { linker.instantiate_pre(shared); });
   moved(func, [&] { func.call(1); }, [&] { func.type(); }, [&] { func.param_count(); }, [&] { func.result_count(); },
         [&] { (void)func.typed<int(int)>(); }, [&] { func.clone(); }, [&] { Val val(func); }, [&] { (void)func.try_call(1).value(); });
+  Call call(func, 1);
+  moved(call, [&] { call.run(); }, [&] { call.run_slice(1); }, [&] { call.status(); }, [&] { call.token(); }, [&] { call.answer(1); },
+        [&] { call.answer_trap(Trap("no")); }, [&] { call.answer_trap(std::make_exception_ptr(1)); }, [&] { call.results(); },
+        [&] { call.wait_at_deadline(); }, [&] { call.clone(); });
+  moved(func, [&] { Call another(func, 1); });
+  moved(store, [&] { store.call_limit(1); });
   moved(global, [&] { global.get(); }, [&] { global.set(1); }, [&] { global.type(); });
   moved(memory, [&] { memory.data(); }, [&] { memory.size(); }, [&] { memory.pages(); }, [&] { memory.grow(1); }, [&] { memory.type(); },
         [&] { memory.read<int>(0); }, [&] { memory.write(0, 1); }, [&] { memory.read_c_string(0); }, [&] { memory.bytes(0, 0); });
@@ -95,6 +101,11 @@ void moved_from() {
   Debugger debugger(debugged, [](Stop &) {});
   moved(debugger, [&] { debugger.break_at(other, 0); }, [&] { debugger.break_at_function(other, "fib"); },
         [&] { debugger.break_at_function_index(other, 0); }, [&] { debugger.step_always(true); }, [&] { debugger.stop_at_exceptions(ExceptionStops::All); }, [&] { debugger.breakpoint_count(); });
+  Call standing(Instance(debugged, other).func("fib"), 1);
+  moved(debugger, [&] { debugger.stop_of(standing); }, [&] { debugger.answer(standing, Action::Continue); });
+  moved(standing, [&] { debugger.stop_of(standing); }, [&] { debugger.answer(standing, Action::Continue); });
+  FAILS(debugger.try_stop_of(call), ErrorCode::Argument, "another store");
+  FAILS(debugger.try_answer(call, Action::Continue), ErrorCode::Argument, "another store");
   Module nowhere = std::move(other);
   THROWS(debugger.break_at(other, 0), Error, "a stepwell::Module was used after it was moved from");
 }
@@ -119,6 +130,12 @@ void of_another_store() {
   typed(std::nullopt);
   Func gives(store, [&]() -> std::optional<Func> { return f.clone(); });
   FAILS(gives.try_call(), ErrorCode::Host, "another store");
+  FAILS(Call::try_make(takes, Val(f)), ErrorCode::Argument, "another store");
+  Call call(Func(store, []() -> Result<std::optional<Func>> { return NotYet(1); }));
+  CHECK(call.run() == CallStatus::Waiting);
+  FAILS(call.try_answer(f), ErrorCode::Argument, "another store");
+  call.answer(takes);
+  CHECK(call.run() == CallStatus::Finished && same(*call.results().at(0).func(), takes));
   CHECK(!Instance::try_make(stranger, module).ok());
   CHECK(!store.is_poisoned() && takes.try_call(Val(gives)).ok());
 }

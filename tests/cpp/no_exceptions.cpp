@@ -12,6 +12,28 @@ using namespace stepwell;
 #error "this is compiled with -fno-exceptions -fno-rtti"
 #endif
 
+#if defined(STEPWELL_HPP_COROUTINES)
+namespace {
+
+struct Coroutine {
+  struct promise_type {
+    Coroutine get_return_object() { return {}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() {}
+    void unhandled_exception() {}
+  };
+};
+
+Coroutine awaits(Call call, std::optional<Pending> &pending, bool &ended) {
+  const Result<std::vector<Val>> results = co_await call.try_finished([&](const Pending &waits) { pending = waits; });
+  FAILS(results, ErrorCode::Trap, "gone");
+  ended = true;
+}
+
+} // namespace
+#endif
+
 int main() {
   Result<Engine> engine = Engine::try_make(Config().debug(true));
   CHECK(engine.ok());
@@ -66,6 +88,25 @@ int main() {
   FAILS(object->try_read_elements<int>(0, 1), ErrorCode::Argument, "not to an array");
   CHECK(object->try_to_extern()->try_to_any()->try_type().value() == *pair);
   CHECK(Ref::try_i31(*store, 3)->as_i31() == 3);
+
+  // a call that waits
+  Result<Module> waits_module = Module::try_make(*store, bytes(WAITS));
+  Result<Func> later = Func::try_make(*store, [](std::int32_t n) -> Result<std::int32_t> { return NotYet(std::uint64_t(n)); });
+  Result<Instance> waits = Instance::try_make(*store, *waits_module, *later);
+  Result<Call> call = Call::try_make(*waits->try_func("twice"), 3);
+  CHECK(call->try_run().value() == CallStatus::Waiting && call->token() == 3u && call->try_answer(1).ok());
+  CHECK(call->try_run().value() == CallStatus::Waiting && call->try_answer_trap(Trap("gone")).ok());
+  FAILS(call->try_run(), ErrorCode::Trap, "gone");
+  FAILS(call->try_results(), ErrorCode::State, "no results");
+  FAILS(waits->try_func("twice")->try_call(3), ErrorCode::State, "cannot wait");
+#if defined(STEPWELL_HPP_COROUTINES)
+  std::optional<Pending> pending;
+  bool ended = false;
+  awaits(Call::try_make(*waits->try_func("twice"), 3).value(), pending, ended);
+  CHECK(pending->token() == 3u && pending->try_answer(1).ok());
+  CHECK(pending->token() == 4u && pending->try_answer_trap(Trap("gone")).ok());
+  CHECK(ended);
+#endif
 
   // what has no other way ends the process, with a message
   int ends[2];
