@@ -1,7 +1,7 @@
 //! WASI preview 1 as host functions: arguments, environment, clocks, random bytes, standard streams, and files of
-//! preopened directories. A [`WasiConfig`] says what a guest gets. [`define`] defines the functions in a linker, once for
-//! all stores, and [`WasiConfig::give_to`] gives a store what its guests get. Or [`WasiConfig::add_to`] does both for one
-//! store.
+//! preopened directories. A [`WasiConfig`] says what a guest gets. [`define`] defines the functions in a linker, once
+//! for all stores, and [`WasiConfig::give_to`] gives a store what its guests get. Or [`WasiConfig::add_to`] does both
+//! for one store.
 //!
 //! All functions of `wasi_snapshot_preview1` are there. Sockets are not: no descriptor is one, and the `sock_*`
 //! functions say so. `proc_raise` is refused. Threads, by `thread-spawn` of the proposal wasi-threads, are there for
@@ -41,8 +41,9 @@ pub use streams::{InputFn, OutputBuffer, OutputFn};
 pub const MODULE: &str = "wasi_snapshot_preview1";
 
 /// Defines the functions of [`MODULE`] in a linker, for instances of every store of its engine, and `thread-spawn` of
-/// the proposal wasi-threads. What they give a guest is that of the store it calls from: [`WasiConfig::give_to`]. A call
-/// in a store that has nothing is a trap, which says so; `thread-spawn` where there may be no threads yields `EAGAIN`.
+/// the proposal wasi-threads. What they give a guest is that of the store it calls from: [`WasiConfig::give_to`]. A
+/// call in a store that has nothing is a trap, which says so; `thread-spawn` where there may be no threads yields
+/// `EAGAIN`.
 ///
 /// # Errors
 /// [`ErrorKind::Argument`](crate::base::ErrorKind::Argument) where one is defined already.

@@ -100,8 +100,8 @@ fn tail_calls(table: &Table<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Calls on stacks of their own: made, run and given back; and left and gone on with where a host function has no answer
-/// yet. The other engine's are its asynchronous calls, polled by hand.
+/// Calls on stacks of their own: made, run and given back; and left and gone on with where a host function has no
+/// answer yet. The other engine's are its asynchronous calls, polled by hand.
 fn waiting_calls(table: &Table<'_>) -> Result<()> {
     const NAMES: [&str; 2] = ["call-own-stack", "call-waits"];
     if !NAMES.iter().any(|name| table.wants(name)) {
