@@ -2,6 +2,7 @@
 
 use super::{WasmOffset, text};
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 
 /// `Result` with the crate's [`Error`].
@@ -44,7 +45,7 @@ pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: ErrorKind,
-    message: String,
+    message: Cow<'static, str>,
     offset: Option<WasmOffset>,
     payload: Option<Box<dyn Any + Send + Sync>>,
 }
@@ -53,7 +54,12 @@ impl Error {
     /// An error of `kind` that says `message`.
     #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: text::printable(message.into()), offset: None, payload: None }))
+        Self(Box::new(Inner { kind, message: text::printable(message.into()).into(), offset: None, payload: None }))
+    }
+
+    /// One that says what is known when this is compiled, and carries `payload`: made and dropped quickly.
+    pub(crate) fn known(kind: ErrorKind, message: &'static str, payload: Box<dyn Any + Send + Sync>) -> Self {
+        Self(Box::new(Inner { kind, message: Cow::Borrowed(message), offset: None, payload: Some(payload) }))
     }
 
     /// The operating system's last error (`errno`), for the call named `what`.
@@ -80,7 +86,7 @@ impl Error {
     /// The same error with `context: ` in front of its message.
     #[must_use]
     pub fn context(mut self, context: impl fmt::Display) -> Self {
-        self.0.message = text::printable(format!("{context}: {}", self.0.message));
+        self.0.message = text::printable(format!("{context}: {}", self.0.message)).into();
         self
     }
 

@@ -35,8 +35,10 @@ impl fmt::Display for Escaped<'_> {
 
 /// A whole message, which may have lines: all else that is not seen is escaped.
 pub fn printable(text: String) -> String {
+    // Mostly it is plain, which is seen without taking it apart.
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
     let unseen = |c: char| is_unseen(c) && !matches!(c, '\n' | '\t');
-    if !text.contains(unseen) {
+    if text.bytes().all(is_plain) || !text.contains(unseen) {
         return text;
     }
     let mut shown = String::with_capacity(text.len() + 16);

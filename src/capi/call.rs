@@ -340,7 +340,8 @@ pub unsafe extern "C" fn stepwell_call_wait_at_deadline(call: *mut stepwell_call
 
 /// What a host function returns in the place of a trap when it has no answer yet. If the guest was called by
 /// `stepwell_call_run`, and not by a host function in turn, it waits, and that returns with `STEPWELL_CALL_WAITING`:
-/// what the host function has written as results is nothing. Else it is a trap that says that the guest cannot wait.
+/// what the host function has written as results is nothing. Else the guest ends with an error that says that it cannot
+/// wait, `STEPWELL_ERROR_STATE`.
 /// `token` is whatever the host wants to know it by: `stepwell_call_token`.
 ///
 /// Thread: one at a time per store.

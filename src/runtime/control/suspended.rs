@@ -252,7 +252,7 @@ unsafe fn answered(store: NonNull<StoreInner>, values: *mut ValRaw) -> Result<()
         let call = &mut *call.as_ptr();
         call.asked = None;
         call.answer.take().unwrap_or_else(|| Err(refused("the call was not answered")))?;
-        for (index, (_, value)) in std::mem::take(&mut call.held).into_iter().enumerate() {
+        for (index, (_, value)) in call.held.drain(..).enumerate() {
             *values.add(index) = value;
         }
         Ok(())

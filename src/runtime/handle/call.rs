@@ -195,7 +195,10 @@ impl Call {
                     let signature = inner.engine.signature(asked.as_ref().sig);
                     let ty = signature.func();
                     check_types(inner, results, &ty.results, "result", ty)?;
-                    call.held = raw(inner, &ty.results, results)?;
+                    call.held.clear();
+                    for (ty, value) in ty.results.iter().zip(results) {
+                        call.held.push((*ty, value.to_raw_in(inner)?));
+                    }
                     call.answer = Some(Ok(()));
                 }
                 Err(error) => call.answer = Some(Err(error)),

@@ -15,6 +15,6 @@ impl From<NotYet> for Error {
     fn from(not_yet: NotYet) -> Error {
         let message = "a host function has no answer yet, and the guest cannot wait for it: it was called as usual, or \
                        by a host function; call it by a call on a stack of its own";
-        Error::new(ErrorKind::State, message).with_payload(Box::new(not_yet))
+        Error::known(ErrorKind::State, message, Box::new(not_yet))
     }
 }
