@@ -306,10 +306,11 @@ class Call(StoreObject):
             if status == CallStatus.FINISHED:
                 self._failure = self._thrown = None
             return
-        if stood is not self._stands:
+        stands = self._stands
+        if stands is not stood:
             _never(stood)
-        if self._stands is not None:
-            stop = self._stands[0]
+        if stands is not None and self._ptr is not None:  # else another thread has closed it meanwhile
+            stop = stands[0]
             stop._stand(not_null(c.stepwell_debugger_stop_of(stop._debugger._handle, handle), "stepwell_debugger_stop_of"))
 
     def _forget(self, name: str) -> None:
@@ -323,14 +324,15 @@ class Call(StoreObject):
         if self._runner == threading.get_ident():
             raise Error("the call runs: it cannot be closed before its guest waits, or is done", ErrorCode.STATE)
         waiter = self._waiter
+        self._give_up()
         if waiter is not None:
             waiter.tell()
-        self._give_up()
 
     def _give_up(self) -> None:
         self._ptr = None
-        if self._stands is not None:
-            self._stands[0]._ptr = None
+        stands = self._stands
+        if stands is not None:
+            stands[0]._ptr = None
         self._forget("_awaited")
         self._forget("_stands")
         ptr = self._store._call_handles.pop(self._number, None)
