@@ -6,7 +6,6 @@ What is awaited is of asyncio, which is imported where the first call is awaited
 from __future__ import annotations
 
 import itertools
-import threading
 from ctypes import POINTER, byref, c_int32
 from typing import TYPE_CHECKING, Any, List, Optional, Tuple, Union
 
@@ -79,7 +78,6 @@ class Call(StoreObject):
     _stands: Optional[Tuple[Stop, Any]] = None  # a stop that is looked at later, with what `on_stop` has returned
     _failure: Optional[BaseException] = None  # what its guest is about to be ended for
     _thrown: Any = None  # the last `GuestException` that was thrown in it
-    _runner: Optional[int] = None  # the thread that runs it
     _waiter: Optional[_Waiter] = None
     _is_awaited = False
 
@@ -97,6 +95,7 @@ class Call(StoreObject):
                 store._delete_given_back()
             given = all_to_c(store, params, args, "argument")
             check(c.stepwell_call_new(func._handle, byref(given), byref(out)))
+            self._store = store
             self._number = next(_numbers)
             store._call_handles[self._number] = out
             self._own_in(store, out)
@@ -218,8 +217,7 @@ class Call(StoreObject):
                     return self.results()
                 await self._wait(status)
         except BaseException:
-            if self._runner != threading.get_ident():  # else somebody has tried to run it twice
-                self.close()
+            self.close()
             raise
         finally:
             self._is_awaited = False
@@ -272,17 +270,16 @@ class Call(StoreObject):
     def _run(self, function: Any, *fuel: int) -> Union[CallStatus, int]:
         store = self._store
         with store._lock:
-            handle, status, outer = self._handle, c_int32(), self._runner
+            handle, status = self._handle, c_int32()
             stood = self._stands
             before = self._awaited
-            if stood is not None and outer is None:
+            is_running = c.stepwell_call_status(handle) == CallStatus.RUNNING  # this is refused
+            if stood is not None and not is_running:
                 self._tell(handle, stood[0])
             try:
-                self._runner = threading.get_ident()
                 _calls.enter(store, function, handle, *fuel, call=self, behind=(byref(status),))
             finally:
-                self._runner = outer
-                if outer is None:
+                if not is_running:
                     self._left(handle, before, stood)
             return known(CallStatus, status.value)
 
@@ -321,8 +318,13 @@ class Call(StoreObject):
     def close(self) -> None:
         """Gives it up: a guest that waits is left where it stands, as by a trap that no debugger is told of, and a task that awaits the call
         gets a `ValueError`. Refused while it runs. Closing twice is allowed."""
-        if self._runner == threading.get_ident():
-            raise Error("the call runs: it cannot be closed before its guest waits, or is done", ErrorCode.STATE)
+        lock = self._store._lock
+        if self._ptr is not None and lock.acquire(blocking=False):  # else another thread is inside: it is deleted when that has left
+            try:
+                if c.stepwell_call_status(self._handle) == CallStatus.RUNNING:
+                    raise Error("the call runs: it cannot be closed before its guest waits, or is done", ErrorCode.STATE)
+            finally:
+                lock.release()
         waiter = self._waiter
         self._give_up()
         if waiter is not None:
@@ -336,11 +338,12 @@ class Call(StoreObject):
         self._forget("_awaited")
         self._forget("_stands")
         ptr = self._store._call_handles.pop(self._number, None)
+        self._number = 0
         if ptr is not None:
             self._store._give_back(c.stepwell_call_delete, ptr)
 
     def __del__(self, _ending: List[int] = _ending) -> None:
-        if self._ptr is not None and not _ending:
+        if self._number and not _ending:
             self._give_up()
 
     def _about(self) -> str:

@@ -224,9 +224,14 @@ class Store(Managed):
 
     def _delete_given_back(self) -> None:
         """Deletes the handles that were given back. Only with the lock."""
+        running = []
         while self._given_back:
             delete, ptr = self._given_back.popleft()
-            delete(ptr)
+            if delete is c.stepwell_call_delete and c.stepwell_call_status(ptr) == c.STEPWELL_CALL_RUNNING:
+                running.append((delete, ptr))  # another thread has closed it: it is deleted when its guest waits, or is done
+            else:
+                delete(ptr)
+        self._given_back.extend(running)
 
     def _delete_calls(self) -> None:
         """Gives up the guests that wait."""

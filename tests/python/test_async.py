@@ -1067,6 +1067,26 @@ class Threads(Case):
         thread.join()
         self.works(exports)
 
+    def test_closed_by_another_thread_while_it_runs(self):
+        """Its guest comes to its end, and then it is gone, whatever is called in the store meanwhile."""
+        entered, go = threading.Event(), threading.Event()
+
+        def later(n):
+            entered.set()
+            go.wait(10)
+            return exports.plain(n)
+        exports = self.exports(later)
+        call = Call(exports.twice, 1)
+        thread = threading.Thread(target=call.run)
+        thread.start()
+        entered.wait(10)
+        call.close()
+        go.set()
+        thread.join()
+        self.store.set_limits(calls=1)
+        self.works(exports)
+        self.assertEqual(Call(exports.count, 1).run(), CallStatus.FINISHED)
+
     def test_the_store_is_closed_while_loops_run(self):
         store = Store(self.engine)
 
@@ -1480,6 +1500,71 @@ class Queues(Case):
                 stops.answer(stop)
             self.assertEqual(await guest, 33)
         asyncio.run(main())
+
+
+class EveryLine(unittest.TestCase):
+    def test_an_exception_at_any_line_comes_out(self):
+        """As of a signal's handler: it comes out, no call is left behind, and the store is as good as before."""
+        done = python("""
+import asyncio, gc, sys, guests, stepwell
+from stepwell import Debugger, Engine, Instance, Module, Store
+engine = Engine(debug=True)
+module = Module(engine, guests.of_c("WAITS"))
+files = stepwell.__path__[0]
+class Here(BaseException): pass
+async def later(n):
+    await asyncio.sleep(0)
+    return n
+async def on_stop(stop):
+    await asyncio.sleep(0)
+    assert stop.frame().locals
+def at(number, debugged):
+    store = Store(engine)
+    exports = Instance(store, module, {"host": {"later": later}}).exports
+    if debugged:
+        debugger = Debugger(store, on_stop)
+        debugger.break_at_function(module, 1)
+    seen, raised = 0, False
+    def outside(frame):
+        # Where Python itself has exceptions go nowhere, or no signal's handler runs.
+        if frame.f_code.co_name == "enter": return True
+        while frame:
+            if frame.f_code.co_name == "__del__": return True
+            frame = frame.f_back
+    def trace(frame, event, argument):
+        nonlocal seen, raised
+        if not frame.f_code.co_filename.startswith(files): return None
+        if event == "line" and not outside(frame):
+            seen += 1
+            if seen == number:
+                raised = True
+                sys.settrace(None)
+                raise Here
+        return trace
+    async def main():
+        sys.settrace(trace)
+        try:
+            return await exports.twice.call_async(1)
+        finally:
+            sys.settrace(None)
+    try:
+        asyncio.run(main())
+        assert not raised, number
+    except Here:
+        pass
+    gc.collect()
+    assert not store._call_handles, number
+    if debugged: debugger.remove_all(debugger.breakpoints)
+    assert exports.plain(1) == 2
+    store.close()
+    return raised
+for debugged in (False, True):
+    number = 1
+    while at(number, debugged): number += 5
+    assert number > 300, number
+print("ok")
+""")
+        self.assertEqual((done.returncode, done.stdout), (0, "ok\n"), done.stderr)
 
 
 class Speed(Case):
