@@ -103,6 +103,13 @@ class Call(StoreObject):
         self._results = results
 
     @property
+    def _handle(self) -> Any:
+        """The handle; an error once it is closed. Where all is found unused at once, the debugger may have given it up."""
+        if self._number not in self._store._call_handles:
+            self._ptr = None
+        return super()._handle
+
+    @property
     def func(self) -> Func:
         """The function that is called."""
         return self._func
@@ -319,9 +326,10 @@ class Call(StoreObject):
         """Gives it up: a guest that waits is left where it stands, as by a trap that no debugger is told of, and a task that awaits the call
         gets a `ValueError`. Refused while it runs. Closing twice is allowed."""
         lock = self._store._lock
-        if self._ptr is not None and lock.acquire(blocking=False):  # else another thread is inside: it is deleted when that has left
+        if lock.acquire(blocking=False):  # else another thread is inside: it is deleted when that has left
             try:
-                if c.stepwell_call_status(self._handle) == CallStatus.RUNNING:
+                ptr = self._store._call_handles.get(self._number)
+                if ptr is not None and c.stepwell_call_status(ptr) == CallStatus.RUNNING:
                     raise Error("the call runs: it cannot be closed before its guest waits, or is done", ErrorCode.STATE)
             finally:
                 lock.release()

@@ -902,6 +902,44 @@ class Cancelled(Case):
         self.assertNotIn("calls", repr(self.store))
         self.works(exports)
 
+    def test_left_to_the_collector_with_all_it_belongs_to(self):
+        """In whatever order the collector finds them unused: the debugger, which cannot go before the call, the call, and who awaits it."""
+        class Never:
+            def __await__(self):
+                yield
+
+        async def forever(n):
+            await Never()
+        for turn in range(20):
+            engine = Engine(debug=True)
+            store = Store(engine)
+            exports = Instance(store, Module(engine, WAITS), {"host": {"later": forever}}).exports
+            made = [lambda: exports.twice.call_async(1), lambda: Debugger(store, lambda stop: None)]
+            made = [make() for make in (made if turn % 2 else reversed(made))]
+            coroutine = made[0 if turn % 2 else 1]
+            coroutine.send(None)
+            made.append(made)  # a cycle
+            for one in made[:2]:
+                if isinstance(one, Debugger):
+                    one.made = made
+                    one.call = coroutine
+            gone = weakref.ref(store)
+            del engine, store, exports, made, coroutine, one
+            gc.collect()
+            self.assertIsNone(gone())
+
+    def test_run_async_closes(self):
+        async def main():
+            call = Call(self.exports(self.waits).twice, 1)
+            with self.assertRaises(asyncio.TimeoutError):
+                await asyncio.wait_for(call.run_async(), 0.01)
+            self.assertTrue(call.closed)
+            call = Call(self.exports(lambda n: 1 // 0).twice, 1)
+            with self.assertRaises(ZeroDivisionError):
+                await call.run_async()
+            self.assertTrue(call.closed)
+        asyncio.run(main())
+
     def test_the_store_is_closed(self):
         store = Store(self.engine)
         exports = self.exports(self.waits, store)
@@ -921,10 +959,15 @@ class Cancelled(Case):
     def test_closed_by_another_thread(self):
         exports = self.exports(self.waits)
 
+        class Slow(Call):
+            def _give_up(self):
+                time.sleep(0.05)
+                super()._give_up()
+
         async def main():
-            call = Call(exports.twice, 1)
+            call = Slow(exports.twice, 1)
             threading.Timer(0.02, call.close).start()
-            with self.assertRaisesRegex(ValueError, "this Call is closed"):
+            with self.assertRaisesRegex(ValueError, "this Slow is closed"):
                 await asyncio.wait_for(call.run_async(), 10)
         asyncio.run(main())
         self.works(exports)
@@ -1349,7 +1392,22 @@ class Stops(Case):
             call.fail(KeyError("x"))
             call.answer(Action.CONTINUE)  # what was said last counts
             self.assertEqual(call.run(), CallStatus.STOPPED)
+            # What is refused leaves it where it stands.
+            frame = call.stop.frame()
+            self.error(ErrorCode.STATE, "fuel_slices", call.run_slice, 5)
+            self.assertEqual((call.status, call.stop.frame_count), (CallStatus.STOPPED, 2))
+            self.assertIsNot(call.stop.frame(), frame)
+            self.assertEqual(call.stop.frame().operands, [])
             call.close()
+            debugger.break_at_function(self.module, 5)
+            call = Call(exports.traps, 1)
+            self.assertEqual(call.run(), CallStatus.STOPPED)
+            call.fail(KeyError("x"))
+            call.answer(Action.CONTINUE)
+            while call.stop is None or call.stop.reason != StopReason.TRAP:
+                call.run()
+            with self.assertRaisesRegex(Trap, "out of bounds"):
+                call.run()
             with self.assertRaises(Trap):
                 exports.twice(1)
             with self.assertRaisesRegex(Error, "cannot be awaited"):
