@@ -20,7 +20,7 @@ BASE_TYPES = {
 
 # C's enums that the package shows, as the classes it shows them by.
 ENUMS = {
-    "stepwell_action_enum": "Action", "stepwell_debug_tier_enum": "DebugTier", "stepwell_error_enum": "ErrorCode",
+    "stepwell_action_enum": "Action", "stepwell_call_enum": "CallStatus", "stepwell_debug_tier_enum": "DebugTier", "stepwell_error_enum": "ErrorCode",
     "stepwell_event_enum": "Events", "stepwell_exception_stops_enum": "ExceptionStops", "stepwell_feature_enum": "Feature",
     "stepwell_profiler_enum": "Profiler", "stepwell_stop_enum": "StopReason", "stepwell_trap_enum": "TrapCode", "stepwell_scope_enum": "Scope",
     "stepwell_variable_enum": "VariableKind", "stepwell_watch_kind_enum": "WatchKind",

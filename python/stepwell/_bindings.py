@@ -286,6 +286,14 @@ STEPWELL_CALL_WAITING = 3
 STEPWELL_CALL_OUT_OF_SLICE = 4
 STEPWELL_CALL_AT_DEADLINE = 5
 STEPWELL_CALL_STOPPED = 6
+class CallStatus(IntEnum):
+    NEW = 0
+    RUNNING = 1
+    FINISHED = 2
+    WAITING = 3
+    OUT_OF_SLICE = 4
+    AT_DEADLINE = 5
+    STOPPED = 6
 class stepwell_call_t(Structure): pass
 class stepwell_caller_t(Structure): pass
 class stepwell_typed_func_t(Structure): pass

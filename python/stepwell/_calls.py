@@ -18,13 +18,17 @@ import threading
 import weakref
 from collections import deque
 from ctypes import POINTER, ArgumentError, byref
-from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, NoReturn, Optional, Tuple
+from inspect import CORO_CREATED, getcoroutinestate
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, NoReturn, Optional, Sequence, Tuple
 
 from . import _bindings as c
 from . import _signals
-from .errors import Error, Exit, GuestException, Trap, check, take_error, take_trap
+from ._bindings import ErrorCode
+from .errors import Error, Exit, GuestException, NotYet, Trap, check, take_error, take_trap
 
 if TYPE_CHECKING:
+    from .call import Call
     from .store import Store
     from .types import FuncType
 
@@ -42,6 +46,7 @@ class _Thread(threading.local):
 
     def __init__(self) -> None:
         self.stores: List[Store] = []  # of the calls into guests that are under way, outermost first
+        self.call: Optional[Call] = None  # that the innermost of them runs: its guest can wait
         self.exception: Optional[BaseException] = None  # what the innermost of them is to raise
         self.ended = False  # its guest was interrupted for that
         self.guest: Optional[GuestException] = None  # what a host function has thrown in its guest last
@@ -158,8 +163,25 @@ def _unseen() -> BaseException:
     return KeyboardInterrupt()
 
 
-def enter(store: Store, function: Any, *arguments: Any) -> None:
-    """Calls a C function that may run a guest: `function(*arguments, trap_out)` returns an error. Raises what it failed by."""
+def waiting_call() -> Optional[Call]:
+    """The call whose guest has called the host on this thread, if that can wait."""
+    return _thread.call
+
+
+def is_awaitable(value: Any) -> bool:
+    """Whether it is to be awaited. Types that guests know have no such method, so this is quick for them."""
+    return hasattr(type(value), "__await__")
+
+
+def never_await(awaitable: Any) -> None:
+    """Closes a coroutine that nobody has begun to await, before Python warns of it."""
+    if isinstance(awaitable, CoroutineType) and getcoroutinestate(awaitable) == CORO_CREATED:
+        awaitable.close()
+
+
+def enter(store: Store, function: Any, *arguments: Any, call: Optional[Call] = None, behind: Tuple[Any, ...] = ()) -> None:
+    """Calls a C function that may run a guest: `function(*arguments, trap_out, *behind)` returns an error. Raises what it failed by.
+    `call` is what is run, if its guest can wait."""
     _signals.prepare()
     trap = POINTER(c.wasm_trap_t)()
     error = None
@@ -168,16 +190,18 @@ def enter(store: Store, function: Any, *arguments: Any) -> None:
     with store._lock:
         if store._given_back:
             store._delete_given_back()
-        depth, outer, token = len(stores), store._depth, object()
+        depth, outer, token, outer_call = len(stores), store._depth, object(), thread.call
         try:
             _watch_unraisable()
             _signals.begin(id(token), store._asker)
             store._depth = outer + 1
             stores.append(store)
-            error = function(*arguments, byref(trap))
+            thread.call = call
+            error = function(*arguments, byref(trap), *behind)
         finally:
             # An exception may come between any two lines: what is written here are states, not steps.
             del stores[depth:]
+            thread.call = outer_call
             store._depth = outer
             _signals.running.pop(id(token), None)
             exception, thread.exception = thread.exception, None
@@ -187,6 +211,11 @@ def enter(store: Store, function: Any, *arguments: Any) -> None:
                 # The guest may have come to its end before it noticed.
                 thread.ended = False
                 c.stepwell_store_interrupt_clear(store._ptr)
+    if call is not None and trap:
+        if exception is None:
+            exception = call._failure
+        if guest is None:
+            guest = call._thrown
     if exception is not None:
         if isinstance(exception, ArgumentError) and "RecursionError" in str(exception):
             # ctypes says so where there was no room to look at an argument.
@@ -231,26 +260,54 @@ class HostFunction:
                 store._kept.pop(id(self), None)
         self.keepers.clear()
 
-    def call(self, store: Store, args: Any, results: Any, caller: Optional[Any] = None) -> None:
+    def call(self, store: Store, args: Any, results: Any, caller: Optional[Any] = None) -> bool:
+        """Whether it has an answer, which is in `results` then."""
         args = args.contents
         given = [self.values.from_c(store, args.data[i], owned=False) for i in range(args.size)]
         if caller is not None:
             given.insert(0, caller)
-        returned = self.function(*given)
+        try:
+            returned = self.function(*given)
+        except NotYet as not_yet:
+            waits = _thread.call
+            if waits is None:
+                raise Error(
+                    f"the host function {self._name()} has no answer yet, and this guest cannot wait for it: it was called as usual. Run it by a "
+                    "Call(func, ...), not from within a host function", ErrorCode.STATE) from not_yet
+            waits._awaited = self, not_yet.token
+            return False
+        if hasattr(type(returned), "__await__"):
+            waits = _thread.call
+            if waits is None:
+                never_await(returned)
+                raise Error(
+                    f"the host function {self._name()} is asynchronous, and this guest cannot wait for it: it was called as usual. Call the guest's "
+                    "function by `await func.call_async(...)`, not from within a host function", ErrorCode.STATE)
+            if caller is not None:
+                caller._outlive()
+            waits._awaited = self, returned
+            return False
+        data = results.contents.data
+        for i, (name, value) in enumerate(zip(self.type.results, self.results(returned))):
+            self.values.to_c(store, data[i], name, value, f"result {i}", given_away=True)
+        return True
+
+    def results(self, returned: Any) -> Sequence[Any]:
+        """What the function has returned, as one value for each result."""
         wanted = self.type.results
         if not wanted:
             if returned is not None:
                 raise TypeError(f"the host function returned {returned!r}; its type has no results")
-            return
+            return ()
         if len(wanted) == 1:
-            returned = (returned,)
-        else:
-            returned = tuple(returned)
-            if len(returned) != len(wanted):
-                raise TypeError(f"the host function returned {len(returned)} values; its type has {len(wanted)} results")
-        data = results.contents.data
-        for i, (name, value) in enumerate(zip(wanted, returned)):
-            self.values.to_c(store, data[i], name, value, f"result {i}", given_away=True)
+            return (returned,)
+        values = tuple(returned)
+        if len(values) != len(wanted):
+            raise TypeError(f"the host function returned {len(values)} values; its type has {len(wanted)} results")
+        return values
+
+    def _name(self) -> str:
+        return str(getattr(self.function, "__qualname__", None) or repr(self.function))
 
 
 def _call_host(env: int, ptr: Any, args: Any, results: Any, outcome: Any) -> None:
@@ -261,19 +318,25 @@ def _call_host(env: int, ptr: Any, args: Any, results: Any, outcome: Any) -> Non
         store = host.store or current_store()
         if host.wants_caller:
             caller = host.values.Caller(store, ptr)
-        host.call(store, args, results, caller)
-        outcome[0].done = 1
+        if host.call(store, args, results, caller):
+            outcome[0].done = 1
+        else:
+            outcome[0].trap = c.stepwell_trap_not_yet(store._ptr, 1)
     except BaseException as exception:
         _thread.exception = exception  # first, and without a call: there may be no room for one
         if store is not None:
-            trap = _thrown(store, exception)
-            outcome[0].trap = trap_from(store, describe(exception)) if trap is None else trap
+            trap = thrown(store, exception)
+            if trap is None:
+                trap = trap_from(store, describe(exception))
+            elif isinstance(exception, GuestException):
+                _thread.exception, _thread.guest = None, exception
+            outcome[0].trap = trap
     finally:
         if caller is not None:
             caller._ptr = None
 
 
-def _thrown(store: Store, exception: BaseException) -> Any:
+def thrown(store: Store, exception: BaseException) -> Any:
     """The owned trap that throws an exception of WebAssembly in the guest, if that is what a host function has raised: then it is not
     kept for the call, as the guest may catch it."""
     if not isinstance(exception, GuestException):
@@ -281,11 +344,7 @@ def _thrown(store: Store, exception: BaseException) -> Any:
     exn = exception.exception
     if exn._store is not store or exn._ptr is None:
         return None
-    trap = c.stepwell_exception_throw(exn._ptr)
-    if not trap:
-        return None
-    _thread.exception, _thread.guest = None, exception
-    return trap
+    return c.stepwell_exception_throw(exn._ptr) or None
 
 
 def _call_ask(_: Optional[int], outcome: Any) -> None:

@@ -77,6 +77,7 @@ class StoreObject(Managed):
     """Owns a handle of something in a store. It is closed with its store."""
 
     _store: Store
+    _is_call = False  # those are closed first
 
     def _own_in(self, store: Store, ptr: Any) -> None:
         self._store = store

@@ -1,16 +1,18 @@
 """Debugging one store: breakpoints, stops, frames."""
 from __future__ import annotations
 
+import functools
 import html
 import threading
 from ctypes import POINTER, byref, c_size_t, c_uint32, c_uint64
 from functools import cached_property
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Union
+from types import FunctionType
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 from . import _bindings as c
 from . import _calls
 from ._bindings import Action, ErrorCode, Events, ExceptionStops, Scope, StopReason, TrapCode, VariableKind, WatchKind
-from ._managed import Managed, StoreObject, Unique
+from ._managed import Managed, StoreObject, Unique, _ending
 from ._notebook import ROOM, line_of, table, tree
 from .errors import (
     c_string, Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, sources_until, take_bytes,
@@ -48,6 +50,7 @@ Action.__doc__ = """What the guest is to do after a stop.
 - `NEXT_LINE`: the same, but calls run through.
 - `STEP_OUT_OF`: stop once so many frames are left as `stop.step_out_of` has said; without that, one.
 - `RUN_TO`: stop where `stop.run_to` or `stop.run_to_line` has said.
+- `LATER`: the guest waits, and `Call.run` returns: `call.stop` has the stop. An asynchronous `on_stop` needs none of this.
 """
 Scope.__doc__ = """Which variables of the source a frame is asked for.
 
@@ -383,6 +386,34 @@ def _unless_in_use(debugger: Debugger, otherwise: str, shown: Callable[[], str])
         lock.release()
 
 
+K = TypeVar("K", bound=Type[Any])
+
+
+def _with_store(kind: K) -> K:
+    """What is asked of a stop whose guest waits is asked with the store in hand: other threads may run guests of it meanwhile."""
+    def held(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def ask(self: Any, *args: Any, **named: Any) -> Any:
+            lock = self._in_hand()
+            if lock is None:
+                return function(self, *args, **named)
+            with lock:
+                return function(self, *args, **named)
+
+        return ask
+
+    for name, member in list(vars(kind).items()):
+        if name.startswith("__") or name in ("_in_hand", "_stand", "_is_live", "_handle", "_live", "serve", "over", "store", "debugger"):
+            continue
+        if isinstance(member, FunctionType):
+            setattr(kind, name, held(member))
+        elif isinstance(member, property) and member.fget is not None:
+            setattr(kind, name, property(held(member.fget), member.fset, member.fdel, member.__doc__))
+        elif isinstance(member, cached_property):
+            member.func = held(member.func)
+    return kind
+
+
 class _Asked:
     """A condition that Python is asked for."""
 
@@ -393,7 +424,11 @@ class _Asked:
     def _ask(self, ptr: Any) -> bool:
         stop = Stop(self.debugger, ptr)
         try:
-            return bool(self.holds(stop))
+            holds = self.holds(stop)
+            if _calls.is_awaitable(holds):
+                _calls.never_await(holds)
+                raise TypeError("a condition cannot be asynchronous: it says at once whether it holds")
+            return bool(holds)
         finally:
             stop._ptr = None
 
@@ -425,6 +460,9 @@ class Debugger(StoreObject):
     `stop.step_over()`, `stop.next_line()` or their like; the guest goes on if it does neither. What it raises ends the guest, and is raised by the
     call that ran it; a `Trap` that it returns does the same.
 
+    It may be asynchronous (`async def`), for guests that `func.call_async` has called: the guest stands while it is awaited, and other tasks
+    run. Guests that were called as usual cannot wait for it, which is an `Error` that the call raises.
+
     Attaching compiles debug code where the store's modules have none. `progress` is told how many functions of how many are done, perhaps on
     another thread, and returns whether to go on. Where it does not, or raises, the store is as it was, and attaching can be begun again.
 
@@ -454,10 +492,20 @@ class Debugger(StoreObject):
         with self._store._lock:
             if self._store._depth:
                 raise Error("the debugger cannot be detached while a guest runs in its store", ErrorCode.STATE)
-            super().close()
+            self._store._delete_given_back()
+            c.stepwell_last_error_clear()
+            c.stepwell_debugger_delete(self._ptr)
+            if c.stepwell_last_error():
+                raise last_error("stepwell_debugger_delete")  # a guest waits
+            self._ptr = None
             self._store._debugger = None
             self._breakpoints.clear()
             self._watchpoints.clear()
+
+    def __del__(self, _ending: List[int] = _ending) -> None:
+        if self._ptr is not None and not _ending:
+            self._store._delete_calls()  # which nobody has any more: they would keep it attached
+            super().__del__(_ending)
 
     def _about(self) -> str:
         return f"of {len(self.breakpoints)} breakpoints, {len(self.watchpoints)} watchpoints"
@@ -668,7 +716,19 @@ class Debugger(StoreObject):
             action = self._on_stop(stop)
             if isinstance(action, Trap):
                 raise action
-            return stop._answer if action is None else Action(action)
+            call = _calls.waiting_call()
+            if _calls.is_awaitable(action):
+                if call is None:
+                    _calls.never_await(action)
+                    raise Error(
+                        "on_stop is asynchronous, and this guest cannot wait for it: it was called as usual. Call the guest's function by "
+                        "`await func.call_async(...)`, not from within a host function", ErrorCode.STATE)
+                call._stands = stop, action
+                return Action.LATER
+            answer = stop._answer if action is None else Action(action)
+            if answer == Action.LATER and call is not None:
+                call._stands = stop, None
+            return answer
         except BaseException as exception:
             _calls.stash(exception)
             text = _calls.describe(exception)
@@ -680,14 +740,25 @@ class Debugger(StoreObject):
             stop._ptr = None
 
 
+@_with_store
 class Stop(Unique):
-    """A guest that stands. Usable until `on_stop` returns."""
+    """A guest that stands. Usable until `on_stop` returns; where that is asynchronous, until it is done."""
 
     def __init__(self, debugger: Debugger, ptr: Any) -> None:
         self._debugger = debugger
         self._ptr: Optional[Any] = ptr
         self._frames: Dict[int, Frame] = {}
         self._answer = Action.CONTINUE
+        self._is_lent = False  # to whoever has the store, while its guest waits
+
+    def _stand(self, ptr: Any) -> None:
+        """Its guest waits from now on."""
+        self._ptr, self._is_lent = ptr, True
+        self._frames.clear()
+
+    def _in_hand(self) -> Any:
+        """The store, as long as it is looked at: on_stop has it, but not where it is asynchronous."""
+        return self._debugger._store._lock if self._is_lent else None
 
     @property
     def _handle(self) -> Any:
@@ -1072,21 +1143,27 @@ class Attacher(Managed):
 
 
 class StopQueue:
-    """Stops that wait for another thread to look at them and answer: given to a `Debugger` in the place of `on_stop`.
+    """Stops that wait for another thread, or another task, to look at them and answer: given to a `Debugger` in the place of `on_stop`.
 
     The guest runs on a thread of its own; `next()` waits for its stops. Until a stop is answered, its frames, the store and breakpoints
     may be used on other threads, one at a time; guests of the store cannot be called. One queue may serve any number of debuggers.
+
+    A guest that `func.call_async` has called waits instead, and its thread does not: `await queue.next_async()`, or `async for stop in queue`,
+    waits for its stops while it, and other tasks, run. Then guests may be called, too.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
+        self._sleepers: List[Tuple[Any, Any]] = []  # those that are awaited: each a loop and a future of it
         self._waiting: List[Stop] = []
         self._taken: List[Stop] = []
         self._answers: Dict[int, Any] = {}
         self._closed = False
 
     def __call__(self, stop: Stop) -> Any:
-        """What a debugger calls: waits, on the guest's thread, until the stop is answered."""
+        """What a debugger calls: waits, on the guest's thread, until the stop is answered; of a guest that can wait, what is to be awaited."""
+        if _calls.waiting_call() is not None:
+            return self._wait_async(stop)
         stop.serve(lambda: self._wait(stop))
         return self._answers.pop(id(stop), None)
 
@@ -1095,11 +1172,75 @@ class StopQueue:
             if self._closed:
                 return
             self._waiting.append(stop)
-            self._changed.notify_all()
+            self._wake()
             self._changed.wait_for(lambda: self._closed or id(stop) in self._answers)
             for where in (self._waiting, self._taken):
                 if stop in where:
                     where.remove(stop)
+
+    async def _wait_async(self, stop: Stop) -> Any:
+        try:
+            with self._changed:
+                if not self._closed:
+                    self._waiting.append(stop)
+                    self._wake()
+            await self._sleep_until(lambda: self._closed or id(stop) in self._answers)
+        finally:
+            with self._changed:
+                for where in (self._waiting, self._taken):
+                    if stop in where:
+                        where.remove(stop)
+                answer = self._answers.pop(id(stop), None)
+        return answer
+
+    async def _sleep_until(self, ready: Callable[[], bool]) -> None:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        while True:
+            with self._changed:
+                if ready():
+                    return
+                sleeper = loop, loop.create_future()
+                self._sleepers.append(sleeper)
+            try:
+                await sleeper[1]
+            finally:
+                with self._changed:
+                    if sleeper in self._sleepers:
+                        self._sleepers.remove(sleeper)
+
+    def _wake(self) -> None:
+        """Something has changed. Only with the condition."""
+        self._changed.notify_all()
+        sleepers, self._sleepers = self._sleepers, []
+        for loop, future in sleepers:
+            try:
+                loop.call_soon_threadsafe(_woken, future)
+            except RuntimeError:
+                pass  # the loop is closed: nobody sleeps there any more
+
+    async def next_async(self) -> Optional[Stop]:
+        """The same as a coroutine: other tasks run meanwhile. None if the queue was closed; `asyncio.wait_for` bounds it."""
+        while True:
+            await self._sleep_until(lambda: self._closed or bool(self._waiting))
+            with self._changed:
+                if self._closed:
+                    return None
+                if self._waiting:  # else another was quicker
+                    stop = self._waiting.pop(0)
+                    self._taken.append(stop)
+                    return stop
+
+    def __aiter__(self) -> StopQueue:
+        return self
+
+    async def __anext__(self) -> Stop:
+        """The next stop; the end once the queue is closed."""
+        stop = await self.next_async()
+        if stop is None:
+            raise StopAsyncIteration
+        return stop
 
     def next(self, timeout: Optional[float] = None) -> Optional[Stop]:
         """The stop that has waited longest, or the next one. `timeout` is in seconds, None for as long as it takes. None if none came in
@@ -1119,7 +1260,7 @@ class StopQueue:
                 raise ValueError("the stop does not wait for an answer of this queue")
             self._taken.remove(stop)
             self._answers[id(stop)] = action
-            self._changed.notify_all()
+            self._wake()
 
     @property
     def closed(self) -> bool:
@@ -1130,7 +1271,7 @@ class StopQueue:
         """Who waits for a stop is told that none comes. Guests whose stops wait go on, and do so at each later stop. Closing twice is allowed."""
         with self._changed:
             self._closed = True
-            self._changed.notify_all()
+            self._wake()
 
     def __enter__(self) -> StopQueue:
         if self._closed:
@@ -1142,6 +1283,11 @@ class StopQueue:
 
     def __repr__(self) -> str:
         return "<StopQueue, closed>" if self._closed else f"<StopQueue: {len(self._waiting)} wait, {len(self._taken)} are looked at>"
+
+
+def _woken(future: Any) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 class Locals(Dict[Union[int, str], Any]):
@@ -1189,6 +1335,7 @@ class Evaluated(NamedTuple):
         return self.text
 
 
+@_with_store
 class Variable(Managed):
     """A variable of the source in a frame, what is inside of one, or all variables of a scope, which are its children.
 
@@ -1201,6 +1348,9 @@ class Variable(Managed):
     def __init__(self, frame: Frame, ptr: Any) -> None:
         self._frame = frame
         self._own(ptr)
+
+    def _in_hand(self) -> Any:
+        return self._frame._stop._in_hand()
 
     @property
     def _live(self) -> Any:
@@ -1331,12 +1481,15 @@ class Variable(Managed):
         while left:
             size = min(size * 2, 256, left)
             page, written = (POINTER(c.stepwell_variable_t) * size)(), c_size_t()
-            check(c.stepwell_variable_children(self._live, first, size, page, byref(written)))
+            self._fetch(first, size, page, written)
             got = [Variable(self._frame, page[i]) for i in range(written.value)]
             yield from got
             if len(got) < size:
                 return
             first, left = first + size, left - size
+
+    def _fetch(self, first: int, size: int, page: Any, written: Any) -> None:
+        check(c.stepwell_variable_children(self._live, first, size, page, byref(written)))
 
     def child(self, which: Union[int, str]) -> Variable:
         """One of those inside of it, by its number or its name."""
@@ -1385,6 +1538,7 @@ class Variable(Managed):
         return [child.name for child in self.children(0, ROOM)] if self._frame._is_live() else []
 
 
+@_with_store
 class Frame(Unique):
     """A Wasm frame of a stop. What was looked at stays known; the rest is an error once the stop is over."""
 
@@ -1392,6 +1546,9 @@ class Frame(Unique):
         self._stop = stop
         self._ptr = ptr
         self.index = index
+
+    def _in_hand(self) -> Any:
+        return self._stop._in_hand()
 
     @property
     def _handle(self) -> Any:

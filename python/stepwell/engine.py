@@ -42,6 +42,9 @@ class Engine(Managed):
     - `processor`: what code is compiled for, where that is not this machine: levels and features, as "x86-64-v3 popcnt". Modules that
       need what this machine lacks can be serialized, and neither loaded nor instantiated.
     - `fuel`: guests count what they run, and trap when they have used up `Store.fuel`. Off by default.
+    - `fuel_slices`: guests that a `Call` runs can wait where a slice of fuel ends: `Call.run_slice`, `func.call_async(..., slice=...)`. Needs
+      `fuel`. Off by default.
+    - `kept_stacks`: of how many calls that are done the stacks are kept for the next, at most. 128 by default.
     - `epoch`: guests can be ended from other threads, by `Interrupt`, and by deadlines, `Store.set_epoch_deadline`. On by default: so
       Ctrl-C and other signals reach guests that compute. Code that others have serialized is mostly without.
     - `features`: which proposals modules may use, {`Feature`: bool}; those that are not named may be used, but for
@@ -60,7 +63,7 @@ class Engine(Managed):
             memory_images: Optional[bool] = None, kept_memories: Optional[int] = None, max_stack: Optional[int] = None,
             stop_reserve: Optional[int] = None, parallel: Optional[bool] = None, optimize: Optional[bool] = None,
             copied_code: Optional[bool] = None, fuel: Optional[bool] = None, epoch: Optional[bool] = None,
-            debug_eagerly: Optional[bool] = None,
+            debug_eagerly: Optional[bool] = None, fuel_slices: Optional[bool] = None, kept_stacks: Optional[int] = None,
             features: Optional[Mapping[int, bool]] = None, profiler: Optional[int] = None,
             native_debug_info: Optional[bool] = None,
             cache: Union[None, str, os.PathLike[str], Tuple[Union[str, os.PathLike[str]], int]] = None,

@@ -143,6 +143,15 @@ class Exit(Error):
         self.status = status
 
 
+class NotYet(Exception):
+    """Raised by a host function that has no answer yet: a guest that is run by a `Call` waits, `call.token` is what is given here, and
+    `call.answer()` or `call.fail()` gives the answer later. An `async def` host function needs none of this."""
+
+    def __init__(self, token: Any = None) -> None:
+        super().__init__(token)
+        self.token = token
+
+
 # Of any size: `ctypes.string_at` takes an int of C.
 bytes_at: Callable[[Any, int], bytes] = pythonapi["PyBytes_FromStringAndSize"]
 bytes_at.restype, bytes_at.argtypes = py_object, [c_void_p, c_ssize_t]  # type: ignore[attr-defined]

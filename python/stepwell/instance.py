@@ -235,6 +235,17 @@ class Instance(StoreObject):
             return exit.status
         return 0
 
+    async def run_async(self, *, slice: Optional[int] = None) -> int:
+        """The same as a coroutine: see `Func.call_async`."""
+        start = self.exports.get("_start")
+        if not isinstance(start, Func):
+            raise Error("the module is no program: it has no function _start", ErrorCode.ARGUMENT)
+        try:
+            await start.call_async(slice=slice)
+        except Exit as exit:
+            return exit.status
+        return 0
+
     def _by_index(self, getter: Any, kind: Type[X], index: int) -> X:
         with self._store._lock:
             ptr = getter(self._handle, index)

@@ -82,6 +82,7 @@ class Store(Managed):
         self._boxes: Dict[int, Box] = {}  # by number: what the references that guests may hold stand for
         # By number: what guests hand back, if somebody still has it.
         self._references: weakref.WeakValueDictionary[int, ExternRef] = weakref.WeakValueDictionary()
+        self._call_handles: Dict[int, Any] = {}  # by number: of the calls that are open
         self._debugger: Optional[Debugger] = None
         self._asker: Optional[Interrupt] = None  # has its guests ask whether they may go on
         self._own(not_null(c.wasm_store_new(engine._handle), "wasm_store_new"))
@@ -108,12 +109,13 @@ class Store(Managed):
 
     def set_limits(
             self, *, memory_bytes: int = 2**64 - 1, table_elements: int = 2**64 - 1, instances: int = 2**64 - 1,
-            heap_bytes: int = 2**64 - 1) -> None:
+            heap_bytes: int = 2**64 - 1, calls: int = 2**64 - 1) -> None:
         """Sets what it may take: bytes of all memories and elements of all tables together, instances at a time, bytes of
-        the structures and arrays that its guests make."""
+        the structures and arrays that its guests make, each `Call` that is not closed, those of `call_async` too."""
         with self._lock:
             check(c.stepwell_store_limits_set(self._handle, memory_bytes, table_elements, instances))
             check(c.stepwell_store_heap_limit_set(self._handle, heap_bytes))
+            check(c.stepwell_store_call_limit_set(self._handle, calls))
 
     def set_limiter(self, limiter: Callable[[str, int, int, Optional[int]], Any]) -> None:
         """Has `limiter(kind, current, desired, maximum)` say whether a memory or a table may be made, or grow, whoever wants that: a
@@ -190,7 +192,7 @@ class Store(Managed):
 
     def collect(self) -> None:
         """Gives back what nothing holds any more: instances with their memories, host functions, external references. It is done
-        from time to time without this. Inside a callback of the store it is an error."""
+        from time to time without this. Inside a callback of the store, and while a guest waits (`Call`), it is an error."""
         with self._lock:
             handle = self._handle
             self._delete_given_back()
@@ -207,13 +209,18 @@ class Store(Managed):
         with self._lock:
             if self._depth:
                 raise Error("the store cannot be closed while a guest runs in it", ErrorCode.STATE)
+            # All at once: other threads may add to them meanwhile.
+            children = [there for there in (child() for child in self._children.valuerefs()) if there is not None]
+            # No debugger is detached while a guest waits.
+            for there in children:
+                if there._is_call:
+                    there.close()
+            self._delete_calls()
             if self._debugger is not None:
                 self._debugger.close()
-            # All at once: other threads may add to them meanwhile.
-            for child in self._children.valuerefs():
-                there = child()
-                if there is not None:
-                    there.close()
+            for there in children:
+                there.close()
+            del children
             for _, handle in self._modules.values():
                 handle.close()
             self._modules.clear()
@@ -233,7 +240,7 @@ class Store(Managed):
 
     def _about(self) -> str:
         notes = [f"of {self.object_count} objects"]
-        notes += ["poisoned"] * self.poisoned + ["a guest runs in it"] * bool(self._depth) + ["debugged"] * (self._debugger is not None)
+        notes += [f"{len(self._call_handles)} calls"] * bool(self._call_handles) + ["poisoned"] * self.poisoned + ["a guest runs in it"] * bool(self._depth) + ["debugged"] * (self._debugger is not None)
         return ", ".join(notes)
 
     def __del__(self, _ending: List[int] = _ending) -> None:
@@ -253,9 +260,23 @@ class Store(Managed):
 
     def _delete_given_back(self) -> None:
         """Deletes the handles that were given back. Only with the lock."""
+        running = []
         while self._given_back:
             delete, ptr = self._given_back.popleft()
-            delete(ptr)
+            if delete is c.stepwell_call_delete and c.stepwell_call_status(ptr) == c.STEPWELL_CALL_RUNNING:
+                running.append((delete, ptr))  # another thread has closed it: it is deleted when its guest waits, or is done
+            else:
+                delete(ptr)
+        self._given_back.extend(running)
+
+    def _delete_calls(self) -> None:
+        """Gives up the guests that wait."""
+        while self._call_handles:
+            try:
+                _, ptr = self._call_handles.popitem()
+            except KeyError:  # another thread has taken the last one
+                break
+            self._give_back(c.stepwell_call_delete, ptr)
 
     def _keep(self, item: Any) -> None:
         """Keeps what C calls for as long as the store is open."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import typing
-from typing import Any, Callable, Dict, List, Mapping, Tuple, Type, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Type, Union
 
 from ._bindings import ErrorCode
 from ._managed import Unique
@@ -181,13 +181,24 @@ def _method(ask: Callable[..., Any], func: Func) -> Callable[..., Any]:
     signature = signature.replace(parameters=list(signature.parameters.values())[1:])
     count = len(signature.parameters)
 
-    def call(*args: Any, **named: Any) -> Any:
+    def given(args: Tuple[Any, ...], named: Dict[str, Any]) -> Tuple[Any, ...]:
         if named or len(args) != count:
             bound = signature.bind(*args, **named)
             bound.apply_defaults()
             args = tuple(bound.arguments.values())
-        return func(*args)
+        return args
 
+    def call_now(*args: Any, **named: Any) -> Any:
+        return func(*given(args, named))
+
+    async def call_async(*args: Any, slice: Optional[int] = None, **named: Any) -> Any:
+        return await func.call_async(*given(args, named), slice=slice)
+
+    async def await_it(*args: Any, **named: Any) -> Any:
+        return await func.call_async(*given(args, named))
+
+    call: Callable[..., Any] = await_it if inspect.iscoroutinefunction(ask) else call_now
+    call.call_async = call_async  # type: ignore[attr-defined]
     call.__name__, call.__qualname__, call.__doc__ = ask.__name__, ask.__qualname__, ask.__doc__
     call.__signature__ = signature  # type: ignore[attr-defined]
     call.func = func  # type: ignore[attr-defined]

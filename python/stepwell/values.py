@@ -8,7 +8,7 @@ import struct
 from ctypes import POINTER, byref, c_int32, c_uint32, c_uint64, c_void_p, cast
 from operator import index as integer
 from typing import (
-    Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, Union, overload,
+    Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union, overload,
 )
 
 from . import _bindings as c
@@ -233,16 +233,38 @@ class Func(Extern):
                 return from_c(store, room[0], owned=True)
             return tuple(from_c(store, val, owned=True) for val in room)
 
+    async def call_async(self, *args: Any, slice: Optional[int] = None) -> Any:
+        """Calls it as a coroutine of asyncio: where a host function is asynchronous that the guest calls, or the debugger's `on_stop`, the guest
+        waits, and other tasks run, which may call others of the store's functions. A task that is cancelled leaves the guest as by a trap, and
+        what it waits for is cancelled.
+
+        While the guest computes, no other task runs, unless `slice` says after how much fuel they are let: the engine is to be made with
+        `fuel=True, fuel_slices=True`.
+        """
+        from .call import Call
+
+        with Call(self, *args) as call:
+            return await call.run_async(slice=slice)
+
     def _about(self) -> str:
         return self.type._shown()
 
 
 class Caller(Unique):
-    """Who called a host function: what its first parameter is, if that is annotated so. Usable until the host function returns."""
+    """Who called a host function: what its first parameter is, if that is annotated so. Usable until the host function returns, and that of an
+    `async def` one for as long as the instance that called."""
 
     def __init__(self, store: Store, ptr: Any) -> None:
         self._store = store
         self._ptr: Optional[Any] = ptr
+        self._exports: Optional[Mapping[str, Extern]] = None  # once the host function has returned, and is to be awaited
+
+    def _outlive(self) -> None:
+        """The host function will be awaited: what called it is kept for that."""
+        from .instance import Instance
+
+        ptr = c.stepwell_caller_instance(self._handle)
+        self._exports = Instance._of(self._store, None, ptr).exports if ptr else {}
 
     @property
     def _handle(self) -> Any:
@@ -251,7 +273,7 @@ class Caller(Unique):
         return self._ptr
 
     def __repr__(self) -> str:
-        return "<Caller, which has its answer>" if self._ptr is None else "<Caller>"
+        return "<Caller, which has its answer>" if self._ptr is None and self._exports is None else "<Caller>"
 
     @property
     def store(self) -> Store:
@@ -260,6 +282,8 @@ class Caller(Unique):
 
     def export(self, name: str) -> Optional[Extern]:
         """The export of this name of the instance that called, or None; None, too, if the host called directly."""
+        if self._exports is not None:
+            return self._exports.get(name)
         data = name.encode("utf-8")
         ptr = None if b"\0" in data else c.stepwell_caller_export(self._handle, data)
         return extern_from(self._store, ptr) if ptr else None

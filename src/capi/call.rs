@@ -194,7 +194,6 @@ unsafe fn run(
     let cell = object.cell.clone();
     let outcome = (|| {
         let mut store = cell.enter()?;
-        object.set_stop(None);
         match slice {
             Some(fuel) => object.call.run_slice(&mut *store, fuel),
             None => object.call.run(&mut *store),
@@ -204,6 +203,10 @@ unsafe fn run(
         Ok(reached) => to_status(*reached),
         Err(_) => to_status(object.call.status(&*cell.enter_to_look()?)?),
     };
+    // Where it could not be run, its guest stands where it did.
+    if outcome.is_ok() || reached != stepwell_call_enum::STEPWELL_CALL_STOPPED as i32 {
+        object.set_stop(None);
+    }
     if let Some(status) = status_out.optional() {
         // SAFETY: `status_out` is C's.
         unsafe { status.write(reached) };

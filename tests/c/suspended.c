@@ -265,6 +265,9 @@ static void stops(void) {
     CHECK(!pthread_join(thread, NULL));
     stop = looked.stop;
     CHECK(stepwell_stop_frame_count(stop) == 2);
+    /* Where it cannot be run it stands as before. */
+    FAILS(stepwell_call_run_slice(looked.call, 1, NULL, NULL), STEPWELL_ERROR_STATE, "slice");
+    CHECK(stepwell_stop_frame_count(stop) == 2);
     CHECK(run(looked.call) == STEPWELL_CALL_STOPPED && (uint64_t)told == before + 1);
     /* It is another stop. */
     CHECK(!stepwell_stop_frame(stop, 0));

@@ -25,11 +25,11 @@ class Guide(unittest.TestCase):
             (Path(folder) / "guide.py").write_text("\n".join(blocks))
             done = python(f"import os, runpy\nos.chdir({folder!r})\nrunpy.run_path('guide.py')")
         self.assertEqual(done.returncode, 0, done.stderr)
-        for said in ("55\n", "'no order 1'", "order 1 costs", "interrupted\n", "0 bytearray(b'some text')", "no Wasm module", "('divide'"):
+        for said in ("55\n", "'no order 1'", "order 1 costs", "interrupted\n", "too long\n", "number = 1\n", "0 bytearray(b'some text')", "no Wasm module", "('divide'"):
             self.assertIn(said, done.stdout)
         # What the page says that is printed.
         shown = re.findall(r"^It prints\n\n```text\n(.*?)^```$", self.text, re.M | re.S)
-        self.assertEqual(len(shown), 2)
+        self.assertEqual(len(shown), 3)
         for text in shown:
             self.assertIn(text, done.stdout)
 
