@@ -103,6 +103,7 @@ fn tail_calls(table: &Table<'_>) -> Result<()> {
 /// Calls on stacks of their own: made, run and given back; and left and gone on with where a host function has no
 /// answer yet. The other engine's are its asynchronous calls, polled by hand.
 fn waiting_calls(table: &Table<'_>) -> Result<()> {
+    slices(table)?;
     const NAMES: [&str; 2] = ["call-own-stack", "call-waits"];
     if !NAMES.iter().any(|name| table.wants(name)) {
         return Ok(());
@@ -167,6 +168,51 @@ fn waiting_calls(table: &Table<'_>) -> Result<()> {
         table.row(NAMES[1], "60 ns", 100, &mut ours, Some(&mut theirs))?;
     }
     Ok(())
+}
+
+/// A call that is left and gone on with at each turn of a loop, with nothing to be answered. The other engine's yields
+/// as often, by its fuel.
+fn slices(table: &Table<'_>) -> Result<()> {
+    const NAME: &str = "call-slice";
+    const FUEL: u64 = 1 << 40;
+    if !table.wants(NAME) {
+        return Ok(());
+    }
+    let text = "(module (func (export \"f\") (param i32)
+        (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))";
+    let binary = wat::parse_str(text)?;
+    let own = Engine::new(Config { fuel: true, fuel_slices: true, ..Config::default() })?;
+    let mut store = Store::new(&own);
+    let instance = Instance::new(&mut store, &Module::new(&own, &binary)?, &[])?;
+    let Some(Extern::Func(ours)) = instance.export(&mut store, "f") else { return Err("no function".into()) };
+    let mut config = wasmtime::Config::new();
+    config.consume_fuel(true);
+    let other = wasmtime::Engine::new(&config)?;
+    let mut their_store = wasmtime::Store::new(&other, ());
+    let module = wasmtime::Module::new(&other, &binary)?;
+    let instance = polled(wasmtime::Instance::new_async(&mut their_store, &module, &[]))?;
+    let theirs = instance.get_typed_func::<i32, ()>(&mut their_store, "f")?;
+    // A turn takes 5 units here and 6 there, so each has about one.
+    their_store.fuel_async_yield_interval(Some(6))?;
+    let each = f64::from(CALLS);
+    let mut ours = || {
+        store.set_fuel(FUEL)?;
+        let call = Call::new(&mut store, ours, &[Val::I32(CALLS)])?;
+        let mut runs = 0;
+        let time = timed(|| {
+            while call.run_slice(&mut store, 5)? != CallStatus::Finished {
+                runs += 1;
+            }
+            Ok(())
+        })?;
+        call.delete(&mut store)?;
+        Ok(time / f64::from(runs.max(CALLS / 2)))
+    };
+    let mut theirs = || {
+        their_store.set_fuel(FUEL)?;
+        Ok(timed(|| Ok(polled(theirs.call_async(&mut their_store, CALLS))?))? / each)
+    };
+    table.row(NAME, "60 ns", 100, &mut ours, Some(&mut theirs))
 }
 
 /// Polls a future until it is ready.
