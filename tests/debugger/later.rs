@@ -232,3 +232,26 @@ fn who_cannot_wait_ends_and_says_so() {
         assert!(!world.store.is_poisoned());
     }
 }
+
+/// A guest that is paused waits likewise, wherever it is.
+#[test]
+fn a_pause_is_answered_later() {
+    for tier in [DebugTier::Simple, DebugTier::Regions] {
+        let alone = {
+            let mut world = world(tier, true, Action::Continue);
+            let call = world.call("work", 5000);
+            world.run(call, &Action::Continue)
+        };
+        let mut world = world(tier, true, Action::Continue);
+        let pauser = world.debugger.pauser(&mut world.store).unwrap();
+        let call = world.call("work", 5000);
+        for _ in 0..20 {
+            assert!(pauser.pause());
+            assert_eq!(call.run(&mut world.store).unwrap(), CallStatus::Stopped);
+            let debugger = world.debugger.clone();
+            let is_pause = debugger.with_stop(&mut world.store, call, |stop| matches!(stop.reason(), Reason::Pause));
+            assert!(is_pause.unwrap());
+        }
+        assert_eq!(world.run(call, &Action::Continue), alone);
+    }
+}

@@ -600,3 +600,38 @@ fn those_who_are_asked_are_asked_outside() {
         assert_eq!(answers.load(Ordering::SeqCst), 2);
     });
 }
+
+/// What a host function is answered may be an exception, which the guest that has waited catches, or hands on.
+#[test]
+fn an_answer_may_be_an_exception() {
+    const CATCHES: &str = r#"(module
+        (import "host" "later" (func $later (param i32) (result i32)))
+        (import "host" "tag" (tag $tag (param i32)))
+        (func $asks (param $n i32) (result i32) (call $later (local.get $n)))
+        (func (export "catches") (param $n i32) (result i32)
+            (block $caught (result i32)
+                (return (try_table (result i32) (catch $tag $caught) (call $asks (local.get $n)))))
+            (i32.add (i32.const 1000)))
+        (func (export "hands") (param $n i32) (result i32) (call $asks (local.get $n))))"#;
+    each(Config::default(), |store| {
+        let later = Func::wrap(&mut *store, |what: i32| -> Result<i32> { Err(NotYet(what as u64).into()) }).unwrap();
+        let tag = Tag::new(&mut *store, FuncType::new([ValType::I32], [])).unwrap();
+        let module = Module::new(store.engine(), &wat::parse_str(CATCHES).unwrap()).unwrap();
+        let instance = Instance::new(&mut *store, &module, &[later.into(), tag.into()]).unwrap();
+        for (name, caught) in [("catches", true), ("hands", false)] {
+            let func = export(store, instance, name);
+            let call = Call::new(&mut *store, func, &[Val::I32(1)]).unwrap();
+            assert_eq!(call.run(&mut *store).unwrap(), CallStatus::Waiting(1));
+            let exception = ExnRef::new(&mut *store, tag, &[Val::I32(7)]).unwrap();
+            let thrown = exception.throw(&*store).unwrap();
+            call.answer(&mut *store, Err(thrown)).unwrap();
+            match call.run(&mut *store) {
+                Ok(status) => {
+                    assert!(caught && status == CallStatus::Finished);
+                    assert_eq!(number(&call.results(&mut *store).unwrap()), 1007);
+                }
+                Err(error) => assert!(!caught && error.payload::<Trap>().unwrap().exception().is_some()),
+            }
+        }
+    });
+}
