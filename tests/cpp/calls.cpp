@@ -24,7 +24,7 @@ struct Counter {
 /// No answer yet; the token is n + 1.
 Result<std::int32_t> not_yet(std::int32_t n) { return NotYet(static_cast<std::uint64_t>(n) + 1); }
 
-/// A store with an instance of WAITS, and a host function.
+/// A store with an instance of SUSPENDED, and a host function.
 struct Guest {
   Store store;
   Instance instance;
@@ -37,7 +37,7 @@ private:
   template <class F> static Instance make(const Engine &engine, Store &store, F later) {
     Linker linker(engine);
     linker.func("host", "later", std::move(later));
-    return linker.instantiate(store, Module(store, bytes(WAITS)));
+    return linker.instantiate(store, Module(store, bytes(SUSPENDED)));
   }
 };
 
@@ -106,7 +106,7 @@ void ways() {
   Store store(engine);
   const FuncType type = {{ValKind::I32}, {ValKind::I32}};
   Func later(store, type, [](Caller &, Span<const Val> args, Span<Val>) -> Result<void> { return NotYet(std::uint64_t(args[0].i32())); });
-  Module module(store, bytes(WAITS));
+  Module module(store, bytes(SUSPENDED));
   Instance instance(store, module, later);
   call = Call(instance.func("twice"), 0);
   CHECK(call.run() == CallStatus::Waiting && call.token() == 0u && finish(call, 1) == 12);

@@ -60,7 +60,7 @@ private:
   template <class F> static Instance make(const Engine &engine, Store &store, F later) {
     Linker linker(engine);
     linker.func("host", "later", std::move(later));
-    return linker.instantiate(store, Module(store, bytes(WAITS)));
+    return linker.instantiate(store, Module(store, bytes(SUSPENDED)));
   }
 };
 

@@ -216,7 +216,7 @@ int main(int, char **argv) {
     without_exceptions(engine, bytes(FIB));
     stepwell::Linker linker(engine);
     callers_memory(linker);
-    calls_that_wait(store, stepwell::Module(store, bytes(WAITS)));
+    calls_that_wait(store, stepwell::Module(store, bytes(SUSPENDED)));
   limiting(bytes(FIB));
     const std::string path = std::string(argv[0]) + ".compiled";
     saving(engine, stepwell::SharedModule(engine, bytes(FIB)), path);

@@ -90,7 +90,7 @@ int main() {
   CHECK(Ref::try_i31(*store, 3)->as_i31() == 3);
 
   // a call that waits
-  Result<Module> waits_module = Module::try_make(*store, bytes(WAITS));
+  Result<Module> waits_module = Module::try_make(*store, bytes(SUSPENDED));
   Result<Func> later = Func::try_make(*store, [](std::int32_t n) -> Result<std::int32_t> { return NotYet(std::uint64_t(n)); });
   Result<Instance> waits = Instance::try_make(*store, *waits_module, *later);
   Result<Call> call = Call::try_make(*waits->try_func("twice"), 3);

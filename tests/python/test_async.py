@@ -22,7 +22,7 @@ from stepwell import (
 from test_bindings import python
 from wasm import CALL, DROP, END, LOOP, code, u
 
-WAITS = guests.of_c("WAITS")  # twice, count, plain, traps: tests/c/modules/waits.wat
+WAITS = guests.of_c("SUSPENDED")  # twice, count, plain, traps: tests/c/modules/suspended.wat
 TOKEN = object()
 
 
@@ -1050,7 +1050,7 @@ engine = stepwell.Engine(debug=True)
 store = stepwell.Store(engine)
 def later(n):
     raise stepwell.NotYet()
-exports = stepwell.Instance(store, stepwell.Module(engine, guests.of_c("WAITS")), {"host": {"later": later}}).exports
+exports = stepwell.Instance(store, stepwell.Module(engine, guests.of_c("SUSPENDED")), {"host": {"later": later}}).exports
 debugger = stepwell.Debugger(store, lambda stop: None)
 call = stepwell.Call(exports.twice, 1)
 call.run()
@@ -1567,7 +1567,7 @@ class EveryLine(unittest.TestCase):
 import asyncio, gc, sys, guests, stepwell
 from stepwell import Debugger, Engine, Instance, Module, Store
 engine = Engine(debug=True)
-module = Module(engine, guests.of_c("WAITS"))
+module = Module(engine, guests.of_c("SUSPENDED"))
 files = stepwell.__path__[0]
 class Here(BaseException): pass
 async def later(n):
