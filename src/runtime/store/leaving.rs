@@ -79,7 +79,7 @@ impl StoreInner {
     pub(in crate::runtime) fn call_here(&self) -> Option<NonNull<CallState>> {
         // SAFETY: an activation that a store knows is live, and its call is as long as it.
         unsafe {
-            let call = NonNull::new((*self.vm.activation.as_ref()?).call)?.cast::<CallState>();
+            let call = NonNull::new(self.vm.activation.as_ref()?.call)?.cast::<CallState>();
             ((*call.as_ptr()).outside == 0).then_some(call)
         }
     }
