@@ -1707,8 +1707,9 @@ bool stepwell_stop_host_failed(const stepwell_stop_t *stop);
 
 /**
  * The stop at which a call's guest stands, whose callback has said `STEPWELL_ACTION_LATER`. It is lent, until the call
- * is run or deleted, or its stop is asked for again: till then all that can be done with a stop in its callback can be
- * done with it, on any thread that has the store. NULL where it stands at none; `stepwell_last_error()` says so.
+ * is run or deleted, or its stop is asked for again: till then all that can be done with a stop in its callback, but
+ * to serve other threads, can be done with it, on any thread that has the store. NULL where it stands at none;
+ * `stepwell_last_error()` says so.
  *
  * Thread: one at a time per store.
  */

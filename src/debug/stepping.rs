@@ -222,7 +222,7 @@ impl Stepping {
     /// Disarms what a step that ended with its call has left behind.
     pub(super) fn forget_ended(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>) -> Result<()> {
         // A step may be through a call that waits, while others run.
-        let is_over = || self.run != store.run() && !store.as_store().is_run_waiting(self.run);
+        let is_over = || self.run != store.run() && !store.as_store().is_run_live(self.run);
         if self.goal == Goal::None || is_over() {
             return self.cancel(layers, store);
         }

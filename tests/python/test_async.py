@@ -398,8 +398,8 @@ class Slices(Case):
         with Store(engine) as store:
             store.fuel = 1000
             exports = Instance(store, Module(engine, WAITS), {"host": {"later": waits}}).exports
-            self.error(ErrorCode.STATE, "fuel_slices", Call(exports.count, 5).run_slice, 5)
-            self.error(ErrorCode.STATE, "fuel_slices", lambda: asyncio.run(exports.count.call_async(5, slice=5)))
+            self.error(ErrorCode.STATE, "slices of it", Call(exports.count, 5).run_slice, 5)
+            self.error(ErrorCode.STATE, "slices of it", lambda: asyncio.run(exports.count.call_async(5, slice=5)))
 
     def test_others_run_meanwhile(self):
         exports = self.exports(lambda n: n)
@@ -1394,7 +1394,7 @@ class Stops(Case):
             self.assertEqual(call.run(), CallStatus.STOPPED)
             # What is refused leaves it where it stands.
             frame = call.stop.frame()
-            self.error(ErrorCode.STATE, "fuel_slices", call.run_slice, 5)
+            self.error(ErrorCode.STATE, "slices of it", call.run_slice, 5)
             self.assertEqual((call.status, call.stop.frame_count), (CallStatus.STOPPED, 2))
             self.assertIsNot(call.stop.frame(), frame)
             self.assertEqual(call.stop.frame().operands, [])

@@ -4,7 +4,7 @@ use crate::abi::TrapCode;
 use crate::code::broken;
 use crate::runtime::control::{attachers, call, trap};
 use crate::runtime::objects::deadline::{AtDeadline, Verdict};
-use crate::runtime::store::calls::Awaited;
+use crate::runtime::store::calls::{Awaited, CallState};
 use crate::runtime::store::events::PcKind;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::leaving::{outside, wait_for};
@@ -134,28 +134,29 @@ unsafe fn goes_on_or_waits(store: NonNull<StoreInner>) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
         let at = store.as_ptr();
-        let yields = (*at).call_here().is_some_and(|call| (*call.as_ptr()).yields);
-        if yields && (*at).deadline.is_reached((*at).engine.epoch()) {
-            if (*at).attachers.are_asked() && !attachers::serve_at_check(store) {
+        loop {
+            let yields = (*at).call_here().is_some_and(|call| (*call.as_ptr()).yields);
+            if yields && (*at).deadline.is_reached((*at).engine.epoch()) {
+                if (*at).attachers.are_asked() && !attachers::serve_at_check(store) {
+                    return false;
+                }
+            } else {
+                if !asks_and_goes_on(store) {
+                    return false;
+                }
+                if !std::mem::take(&mut (*at).waits_at_deadline) {
+                    return true;
+                }
+            }
+            if !waits(store, Awaited::Deadline) {
                 return false;
             }
-        } else {
-            if !may_go_on(store) {
-                return false;
+            let epoch = (*at).engine.epoch();
+            if (*at).deadline.is_reached(epoch) {
+                (*at).deadline.put_off(epoch.saturating_add(1));
             }
-            if !std::mem::take(&mut (*at).waits_at_deadline) {
-                return true;
-            }
+            // There may be another reason to look.
         }
-        if !waits(store, Awaited::Deadline) {
-            return false;
-        }
-        let epoch = (*at).engine.epoch();
-        if (*at).deadline.is_reached(epoch) {
-            (*at).deadline.put_off(epoch.saturating_add(1));
-        }
-        // There may be another reason to look.
-        may_go_on(store)
     }
 }
 
@@ -165,6 +166,26 @@ unsafe fn goes_on_or_waits(store: NonNull<StoreInner>) -> bool {
 /// # Safety
 /// The store is alive, and no reference to its inside is held.
 pub(in crate::runtime) unsafe fn may_go_on(store: NonNull<StoreInner>) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let at = store.as_ptr();
+        let newest = (*at).vm.activation.as_ref();
+        let call = newest.and_then(|newest| newest.call.cast::<CallState>().as_ref());
+        if call.is_some_and(|call| call.yields) && (*at).deadline.is_reached((*at).engine.epoch()) {
+            return true;
+        }
+        let goes_on = asks_and_goes_on(store);
+        // The host is asked again where the guest can wait.
+        (*at).waits_at_deadline = false;
+        goes_on
+    }
+}
+
+/// Whether guests may go on; asks the host if somebody wants that, which may say that the guest is to wait.
+///
+/// # Safety
+/// As [`may_go_on`].
+unsafe fn asks_and_goes_on(store: NonNull<StoreInner>) -> bool {
     // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
     unsafe {
         let at = store.as_ptr();

@@ -1,13 +1,14 @@
 //! Calls on stacks of their own: running them, what a guest does there that waits for a host function, and giving them
 //! up. What they are is in `store/calls.rs`.
 
-use crate::abi::{VMFuncRef, ValRaw};
+use crate::abi::{TrapCode, VMContext, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result};
 use crate::isa;
 use crate::runtime::control::{announce, call};
 use crate::runtime::objects::host::HostHead;
 use crate::runtime::objects::not_yet::NotYet;
-use crate::runtime::store::calls::{Awaited, CallState, Phase, StackLimits};
+use crate::runtime::objects::trap::Trap;
+use crate::runtime::store::calls::{Awaited, CallName, CallState, Phase, StackLimits};
 use crate::runtime::store::inner::{Exit, StoreInner};
 use crate::runtime::store::leaving::{go_on, go_to, leave, outside_of, wait_for};
 use crate::runtime::store::watch;
@@ -21,22 +22,26 @@ use std::ptr::{NonNull, null_mut};
 ///
 /// # Errors
 /// What the guest has ended with, and then it is done; [`ErrorKind::State`] where it cannot be run now, and what keeps
-/// guests from being entered: then it is as before.
+/// guests from being entered: then it is as before. [`ErrorKind::Argument`] where it was deleted.
 ///
 /// # Panics
 /// When a host function or a callback panicked: the panic goes on here, and the store is poisoned.
 ///
 /// # Safety
-/// The store is alive, the call is one of it, and no reference to the inside of either is held.
+/// The store is alive, and no reference to its inside is held.
 pub(in crate::runtime) unsafe fn run(
     store: NonNull<StoreInner>,
-    call: NonNull<CallState>,
+    name: CallName,
     slice: Option<i64>,
 ) -> Result<Option<Awaited>> {
     // SAFETY: the caller's promise; references to the insides end where they are made.
     unsafe {
-        let (at, state) = (store.as_ptr(), call.as_ptr());
+        let at = store.as_ptr();
         (*at).check_poison()?;
+        // The host may be called here, and may run or delete the call.
+        call::check_entry(store).map_err(not_begun)?;
+        let call = (*at).call_of(name)?;
+        let state = call.as_ptr();
         let awaited = match (*state).phase {
             Phase::New => None,
             Phase::Waits(awaited) => Some(awaited),
@@ -52,17 +57,13 @@ pub(in crate::runtime) unsafe fn run(
                  with fuel and slices of it in its configuration",
             ));
         }
-        call::check_entry(store)?;
         match (*at).vm.activation.is_null() {
-            true => {
-                call::prepare(&mut *at)?;
-                if (*state).run == 0 {
-                    (*state).run = (*at).runs;
-                }
-                (*at).run = (*state).run;
-            }
+            true => call::prepare(&mut *at).map_err(not_begun)?,
             // What was touched before a guest was entered is known by their number.
             false => (*at).runs += 1,
+        }
+        if (*state).run == 0 {
+            (*state).run = (*at).runs;
         }
         // What a host function has changed that the guest waits for is told when it goes on.
         if (*at).watched && !matches!(awaited, Some(Awaited::Answer(_))) {
@@ -107,20 +108,22 @@ pub(in crate::runtime) unsafe fn run(
 /// As [`run`].
 pub(in crate::runtime) unsafe fn visit<R>(
     store: NonNull<StoreInner>,
-    call: NonNull<CallState>,
+    name: CallName,
     work: impl FnOnce() -> R,
 ) -> Result<R> {
     // SAFETY: the caller's promise.
     unsafe {
-        let (at, state) = (store.as_ptr(), call.as_ptr());
+        let at = store.as_ptr();
         (*at).check_poison()?;
+        // The host may be called here, and may run or delete the call.
+        call::check_entry(store).map_err(not_begun)?;
+        let call = (*at).call_of(name)?;
+        let state = call.as_ptr();
         if (*state).phase != Phase::Waits(Awaited::Stop) {
             return Err(refused("the call's guest does not stand at a stop that is to be answered"));
         }
-        call::check_entry(store)?;
         if (*at).vm.activation.is_null() {
-            call::prepare(&mut *at)?;
-            (*at).run = (*state).run;
+            call::prepare(&mut *at).map_err(not_begun)?;
         }
         let here = StackLimits { limit: (*at).vm.stack_limit, floor: (*at).stack_floor };
         go_to(store, call, here);
@@ -179,7 +182,7 @@ unsafe fn work(store: NonNull<StoreInner>, call: NonNull<CallState>, switch: &Sw
                     (*state).calls_host = true;
                     ((*head).call)(head.cast(), null_mut(), values)
                 };
-                outside_or_wait(store, (func, values), call_it)
+                outside_or_wait(store, (func, values), false, call_it)
             }
             Some(trampoline) => match if watched { watch::protect(store) } else { Ok(()) } {
                 Ok(()) => isa::enter(act, trampoline, func.as_ptr(), null_mut(), values),
@@ -211,6 +214,7 @@ unsafe fn work(store: NonNull<StoreInner>, call: NonNull<CallState>, switch: &Sw
 pub(in crate::runtime) unsafe fn outside_or_wait(
     store: NonNull<StoreInner>,
     (func, values): (NonNull<VMFuncRef>, *mut ValRaw),
+    from_guest: bool,
     call: impl FnOnce() -> bool,
 ) -> bool {
     // SAFETY: the caller's promise; host functions do not unwind.
@@ -227,9 +231,13 @@ pub(in crate::runtime) unsafe fn outside_or_wait(
         let Some(state) = (*at).call_here() else { return false };
         (*at).pending = None;
         (*state.as_ptr()).asked = Some(func);
-        let outcome = wait_for(store, Awaited::Answer(number)).and_then(|()| answered(store, values));
+        if let Err(error) = wait_for(store, Awaited::Answer(number)) {
+            // Whoever has given the call up wants to hear nothing of it.
+            return call::leave_with_error(store, error);
+        }
+        let outcome = answered(store, values);
         let outcome = match catch_unwind(AssertUnwindSafe(|| {
-            if (*at).watched { announce::called(store, func, values, outcome) } else { outcome }
+            if from_guest && (*at).watched { announce::called(store, func, values, outcome) } else { outcome }
         })) {
             Ok(outcome) => outcome,
             Err(payload) => return call::leave_with_panic(store, payload),
@@ -259,16 +267,63 @@ unsafe fn answered(store: NonNull<StoreInner>, values: *mut ValRaw) -> Result<()
     }
 }
 
+/// The call whose entry is the newest of a store, if that is one.
+///
+/// # Safety
+/// The store is alive; nobody changes the call while this is used.
+#[inline(always)]
+pub(in crate::runtime) unsafe fn call_of_newest<'a>(store: NonNull<StoreInner>) -> Option<&'a mut CallState> {
+    // SAFETY: the caller's promise; an activation that a store knows is live, and so is its call.
+    unsafe { (*store.as_ptr()).vm.activation.as_ref()?.call.cast::<CallState>().as_mut() }
+}
+
+/// Calls a host function again, for a guest that has called it on a stack of its own: from outside.
+///
+/// # Safety
+/// As [`outside_or_wait`]; the function is live, and was called by the guest with this vmctx.
+#[cold]
+#[inline(never)]
+pub(in crate::runtime) unsafe fn call_outside(
+    store: NonNull<StoreInner>,
+    func: NonNull<VMFuncRef>,
+    caller: *mut VMContext,
+    values: *mut ValRaw,
+) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let head = (*func.as_ptr()).vmctx.cast::<HostHead>();
+        outside_or_wait(store, (func, values), true, || ((*head).call)(head.cast(), caller, values))
+    }
+}
+
 /// Whether a host function is called by a call of it on a stack of its own. To be asked once.
 ///
 /// # Safety
 /// The store is alive.
 pub(in crate::runtime) unsafe fn calls_host(store: NonNull<StoreInner>) -> bool {
-    // SAFETY: the caller's promise; an activation that a store knows is live, and so is its call.
-    unsafe {
-        let newest = (*store.as_ptr()).vm.activation.as_ref();
-        let call = newest.and_then(|newest| newest.call.cast::<CallState>().as_mut());
-        call.is_some_and(|call| std::mem::take(&mut call.calls_host))
+    // SAFETY: the caller's promise.
+    unsafe { call_of_newest(store) }.is_some_and(|call| std::mem::take(&mut call.calls_host))
+}
+
+/// A host function's error, and whether it is that there is no answer yet, for which whoever has called waits. Who
+/// cannot wait gets it as an error like any other: nobody further out is to wait in his place.
+#[cold]
+#[inline(never)]
+pub(in crate::runtime) fn is_to_wait(error: Error, waits: bool) -> (Error, bool) {
+    match error.payload::<NotYet>() {
+        None => (error, false),
+        Some(_) if waits => (error, true),
+        Some(_) => (Error::new(error.kind(), error.message()), false),
+    }
+}
+
+/// Why a call was not begun or gone on with, which is no trap of a guest's: too little stack is left where it was to be
+/// run.
+#[cold]
+fn not_begun(error: Error) -> Error {
+    match error.payload::<Trap>().and_then(Trap::code) {
+        Some(TrapCode::StackOverflow) => refused("there is too little stack left here for what the call's guest calls"),
+        _ => error,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::runtime::handle::values::check_types;
 use crate::runtime::objects::handles::Func;
 use crate::runtime::objects::owned::StoreId;
 use crate::runtime::objects::values::Val;
-use crate::runtime::store::calls::{Awaited, CallState, Phase};
+use crate::runtime::store::calls::{Awaited, CallName, CallState, Phase};
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::leaving;
 use crate::runtime::store::views::{AsStore, AsStoreMut, StoreMut, StoreRef};
@@ -45,9 +45,7 @@ use std::ptr::NonNull;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Call {
     store: StoreId,
-    /// Its place among the store's calls.
-    place: usize,
-    number: u64,
+    name: CallName,
 }
 
 /// Up to where a call has come.
@@ -97,8 +95,8 @@ impl Call {
                 format!("the store's limit of {} calls is reached; delete those that are done", inner.limits.calls);
             return Err(Error::new(ErrorKind::Limit, message));
         }
-        let (place, number) = inner.calls.add(CallState::new(func.ptr, trampoline, held, room));
-        Ok(Call { store: inner.id, place, number })
+        let name = inner.calls.add(CallState::new(func.ptr, trampoline, held, room));
+        Ok(Call { store: inner.id, name })
     }
 
     /// Runs it until it is done, or until its guest waits.
@@ -129,9 +127,9 @@ impl Call {
 
     fn go_on(self, mut store: impl AsStoreMut, slice: Option<i64>) -> Result<CallStatus> {
         let mut store = store.as_store_mut();
-        let call = self.state(store.inner())?;
-        // SAFETY: the call is one of the store, which is lent to us.
-        let awaited = unsafe { suspended::run(store.ptr(), call, slice)? };
+        store.inner().check(self.store)?;
+        // SAFETY: the store is lent to us.
+        let awaited = unsafe { suspended::run(store.ptr(), self.name, slice)? };
         Ok(awaited.map_or(CallStatus::Finished, status))
     }
 
@@ -256,7 +254,7 @@ impl Call {
             check_stack(store.ptr())?;
             leaving::give_up(store.ptr(), call);
             // What its destructors find is whole.
-            let gone = store.inner().calls.remove(self.place);
+            let gone = store.inner().calls.remove(self.name);
             drop(gone);
         }
         Ok(())
@@ -268,18 +266,16 @@ impl Call {
     /// [`ErrorKind::State`] where it stands at none; [`ErrorKind::Argument`] as of [`Call::status`].
     pub fn visit<R>(self, mut store: impl AsStoreMut, look: impl FnOnce(StoreMut<'_>) -> R) -> Result<R> {
         let mut store = store.as_store_mut();
-        let (call, at) = (self.state(store.inner())?, store.ptr());
-        // SAFETY: the call is one of the store, which is lent to us; the view is one of it at that stop.
-        unsafe { suspended::visit(at, call, || look(StoreMut::from_inner(at))) }
+        store.inner().check(self.store)?;
+        let at = store.ptr();
+        // SAFETY: the store is lent to us; the view is one of it at that stop.
+        unsafe { suspended::visit(at, self.name, || look(StoreMut::from_inner(at))) }
     }
 
     /// What stands behind it.
     fn state(self, inner: &StoreInner) -> Result<NonNull<CallState>> {
         inner.check(self.store)?;
-        inner
-            .calls
-            .get((self.place, self.number))
-            .ok_or_else(|| Error::new(ErrorKind::Argument, "the call was deleted"))
+        inner.call_of(self.name)
     }
 }
 
@@ -289,14 +285,13 @@ impl StoreRef<'_> {
     pub fn current_call(self) -> Option<Call> {
         let inner = self.inner();
         let call = inner.call_here()?;
-        let (place, number) = inner.calls.name_of(call)?;
-        Some(Call { store: inner.id, place, number })
+        Some(Call { store: inner.id, name: inner.calls.name_of(call)? })
     }
 
-    /// Whether the outermost call that had this number, [`Store::run`](crate::runtime::Store::run), is one whose guest
-    /// waits.
-    pub fn is_run_waiting(self, run: u64) -> bool {
-        self.inner().waiting_calls().any(|call| call.run == run)
+    /// Whether the call that had this number, [`Store::run`](crate::runtime::Store::run), has not ended, whatever runs
+    /// now.
+    pub fn is_run_live(self, run: u64) -> bool {
+        self.inner().is_run_live(run)
     }
 }
 

@@ -10,7 +10,6 @@ use crate::runtime::handle::typed::{WasmRet, WasmTy, WasmValues, for_each_arity,
 use crate::runtime::handle::values::fits;
 use crate::runtime::objects::handles::Func;
 use crate::runtime::objects::host::{HostFunc, HostHead, HostOrigin};
-use crate::runtime::objects::not_yet::NotYet;
 use crate::runtime::objects::owned::Owned;
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
@@ -138,60 +137,33 @@ unsafe fn add<F: Send + Sync + 'static>(
 #[inline]
 unsafe fn guard<F>(
     callee: *mut c_void,
-    caller: *mut VMContext,
+    caller_vmctx: *mut VMContext,
     values: *mut ValRaw,
     body: impl FnOnce(Caller<'_>, &F) -> Result<()>,
 ) -> bool {
     let host = callee.cast::<HostFunc<F>>();
     // A guest called, unless the host calls its own function.
-    let from_guest = !caller.is_null();
+    let from_guest = !caller_vmctx.is_null();
     // SAFETY: the caller's promise. The closure is only borrowed: host functions are dropped with the store, or by a
     // collection, while none is running.
     let (store, func_ref, caller, closure) = unsafe {
         // A store's inside starts with what guests see of it.
         let store = (*host).head.store.cast::<StoreInner>();
         let func_ref = NonNull::new_unchecked(&raw mut (*host).head.func_ref);
-        (store, func_ref, Caller::new(store, caller), &(*host).body)
+        (store, func_ref, Caller::new(store, caller_vmctx), &(*host).body)
     };
-    if from_guest {
-        // SAFETY: the guest that called has been entered.
-        unsafe {
-            let activation = (*store.as_ptr()).vm.activation;
-            if !(*activation).call.is_null() {
-                let by = By { guest: true, waits: true };
-                let outside = || guarded(store, func_ref, values, by, || body(caller, closure));
-                return suspended::outside_or_wait(store, (func_ref, values), outside);
-            }
+    // SAFETY: the guest that called has been entered.
+    let waits = unsafe {
+        match from_guest {
+            true => match suspended::call_of_newest(store) {
+                None => false,
+                Some(call) if call.outside > 0 => true,
+                // The same once more, from outside of its stack.
+                Some(_) => return suspended::call_outside(store, func_ref, caller_vmctx, values),
+            },
+            false => suspended::calls_host(store),
         }
-    }
-    // SAFETY: handed on to the caller.
-    unsafe {
-        let by = By { guest: from_guest, waits: !from_guest && suspended::calls_host(store) };
-        guarded(store, func_ref, values, by, || body(caller, closure))
-    }
-}
-
-/// By whom a host function is called.
-#[derive(Clone, Copy)]
-struct By {
-    /// It is a guest.
-    guest: bool,
-    /// It can wait for an answer.
-    waits: bool,
-}
-
-/// The same, on the stack on which the host is called.
-///
-/// # Safety
-/// The store is alive, and no reference to its inside is held. If a guest has called, it has been entered.
-#[inline]
-unsafe fn guarded(
-    store: NonNull<StoreInner>,
-    func_ref: NonNull<VMFuncRef>,
-    values: *const ValRaw,
-    By { guest: from_guest, waits }: By,
-    body: impl FnOnce() -> Result<()>,
-) -> bool {
+    };
     // SAFETY: the guest that called has been entered.
     let _floats = from_guest.then(|| unsafe { HostFloats::of((*store.as_ptr()).vm.activation) });
     // SAFETY: the store is alive; the roots are what it shares with handles.
@@ -203,19 +175,16 @@ unsafe fn guarded(
                 announce::calling(store, func_ref, values)?;
             }
         }
-        let outcome = body();
+        let outcome = body(caller, closure);
         // SAFETY: the store is alive, and what the body had of it is at rest.
         unsafe {
             let outcome = match outcome {
-                Err(error) if error.payload::<NotYet>().is_some() => {
-                    if waits {
-                        // What has come of it is told when there is an answer.
-                        return Err(error);
-                    }
-                    // Whoever has called this guest is not to wait in its place.
-                    Err(Error::new(error.kind(), error.message()))
-                }
-                outcome => outcome,
+                Ok(()) => Ok(()),
+                Err(error) => match suspended::is_to_wait(error, waits) {
+                    // What has come of it is told when there is an answer.
+                    (error, true) => return Err(error),
+                    (error, false) => Err(error),
+                },
             };
             if from_guest && (*store.as_ptr()).attachers.are_asked() && outcome.is_ok() {
                 attachers::serve(store)?;

@@ -76,7 +76,8 @@ macro_rules! store_methods {
                 self.as_store().inner().has_frames()
             }
 
-            /// A number for the outermost call that is under way, or that was the last: it changes with each.
+            /// A number for the call that is under way, or that was the last: the innermost on a stack of its own
+            /// ([`Call`](crate::runtime::Call)), or the outermost. It is another for each, and the same for one.
             pub fn run(&self) -> u64 {
                 self.as_store().inner().run
             }

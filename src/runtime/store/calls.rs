@@ -10,6 +10,13 @@ use crate::sys::fiber::{Fiber, Switch};
 use std::ops::Range;
 use std::ptr::{NonNull, null, null_mut};
 
+/// What a call is found by among those of its store, as long as it was not deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::runtime) struct CallName {
+    place: usize,
+    number: u64,
+}
+
 /// The calls of a store.
 #[derive(Default)]
 pub(in crate::runtime) struct Calls {
@@ -27,8 +34,8 @@ impl Calls {
         self.list.len() - self.free.len()
     }
 
-    /// Adds one; where.
-    pub(in crate::runtime) fn add(&mut self, call: CallState) -> (usize, u64) {
+    /// Adds one.
+    pub(in crate::runtime) fn add(&mut self, call: CallState) -> CallName {
         self.made += 1;
         let call = Some(Owned::new(Box::new(CallState { number: self.made, ..call })));
         let place = match self.free.pop() {
@@ -39,27 +46,28 @@ impl Calls {
             }
         };
         self.list[place] = call;
-        (place, self.made)
+        CallName { place, number: self.made }
     }
 
     /// The one of this number, if it is there still.
-    pub(in crate::runtime) fn get(&self, (place, number): (usize, u64)) -> Option<NonNull<CallState>> {
-        let call = self.list.get(place)?.as_ref()?.ptr();
+    pub(in crate::runtime) fn get(&self, name: CallName) -> Option<NonNull<CallState>> {
+        let call = self.list.get(name.place)?.as_ref()?.ptr();
         // SAFETY: it is owned by this.
-        (unsafe { call.as_ref() }.number == number).then_some(call)
+        (unsafe { call.as_ref() }.number == name.number).then_some(call)
     }
 
     /// What one of them is found by.
-    pub(in crate::runtime) fn name_of(&self, call: NonNull<CallState>) -> Option<(usize, u64)> {
+    pub(in crate::runtime) fn name_of(&self, call: NonNull<CallState>) -> Option<CallName> {
         let place = self.list.iter().position(|other| other.as_ref().is_some_and(|other| other.ptr() == call))?;
         // SAFETY: it is owned by this.
-        Some((place, unsafe { call.as_ref() }.number))
+        Some(CallName { place, number: unsafe { call.as_ref() }.number })
     }
 
-    /// Takes out what is there.
-    pub(in crate::runtime) fn remove(&mut self, place: usize) -> Option<Owned<CallState>> {
-        let call = self.list.get_mut(place)?.take()?;
-        self.free.push(place);
+    /// Takes one out.
+    pub(in crate::runtime) fn remove(&mut self, name: CallName) -> Option<Owned<CallState>> {
+        self.get(name)?;
+        let call = self.list.get_mut(name.place)?.take()?;
+        self.free.push(name.place);
         Some(call)
     }
 
@@ -116,7 +124,7 @@ pub(in crate::runtime) struct CallState {
     pub(in crate::runtime) activation: Activation,
     /// Names it for as long as the store lives.
     pub(in crate::runtime) number: u64,
-    /// What [`StoreInner::run`] is while it is the outermost that runs; 0 before it was.
+    /// What the store's run is while it runs; 0 before.
     pub(in crate::runtime) run: u64,
     pub(in crate::runtime) func: NonNull<VMFuncRef>,
     /// None where the function is the host's.
@@ -166,6 +174,7 @@ pub(in crate::runtime) struct Outer {
     pub(in crate::runtime) activation: *mut Activation,
     pub(in crate::runtime) events: *mut EventRecord,
     pub(in crate::runtime) limits: StackLimits,
+    pub(in crate::runtime) run: u64,
 }
 
 impl CallState {
@@ -198,7 +207,7 @@ impl CallState {
             switch: null(),
             left: LeftAt::default(),
             gone_to: false,
-            outer: Outer { activation: null_mut(), events: null_mut(), limits: StackLimits::default() },
+            outer: Outer { activation: null_mut(), events: null_mut(), limits: StackLimits::default(), run: 0 },
             outside: 0,
             events: null_mut(),
             handed_out: Vec::new(),

@@ -137,6 +137,7 @@ impl StoreMut<'_> {
         unsafe {
             let mut marker = Marker::new(inner);
             all.into_iter().for_each(|root| marker.root(root));
+            marker.calls();
             let marked = marker.run(marking);
             inner.heap = heap;
             inner.poisoned = false;
@@ -312,6 +313,19 @@ impl<'a> Marker<'a> {
                 Root::AnyRef(value) => self.made.push(value.to_word()),
                 Root::ExternRef(value) if value.of_guest.is_some() => self.made.push(value.number()),
                 Root::ExternRef(value) => self.externref(value.number()),
+            }
+        }
+    }
+
+    /// What calls on stacks of their own hold that have not begun, or are done. Others keep anybody from collecting.
+    unsafe fn calls(&mut self) {
+        let store = self.store;
+        for call in store.calls.all() {
+            // SAFETY: the caller's promise. The store owns its calls, whose values are of their types.
+            unsafe {
+                let call = call.as_ref();
+                self.func(call.func);
+                call.held.iter().for_each(|(ty, value)| self.value(*value, *ty));
             }
         }
     }

@@ -121,7 +121,8 @@ pub(in crate::runtime) struct StoreInner {
     pub(in crate::runtime) stack_floor: usize,
     /// How often the host has entered the guest with no frame of the store live, or gone on with a call.
     pub(in crate::runtime) runs: u64,
-    /// A number for the outermost call that is under way, or that was the last.
+    /// A number for the call that is under way, or that was the last: the innermost on a stack of its own, or the
+    /// outermost.
     pub(in crate::runtime) run: u64,
     /// The error or panic with which guest frames are being left.
     pub(in crate::runtime) pending: Option<Exit>,

@@ -8,7 +8,7 @@
 use crate::abi::ValRaw;
 use crate::base::{Error, ErrorKind, Result, ValType};
 use crate::runtime::compiled::config::LEAST_BELOW_FLOOR;
-use crate::runtime::store::calls::{Awaited, CallState, LeftAt, Outer, Phase, StackLimits};
+use crate::runtime::store::calls::{Awaited, CallName, CallState, LeftAt, Outer, Phase, StackLimits};
 use crate::runtime::store::events::Told;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::record::EventRecord;
@@ -75,6 +75,26 @@ impl StoreInner {
         }
     }
 
+    /// The call of this name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where it was deleted.
+    pub(in crate::runtime) fn call_of(&self, name: CallName) -> Result<NonNull<CallState>> {
+        self.calls.get(name).ok_or_else(|| Error::new(ErrorKind::Argument, "the call was deleted"))
+    }
+
+    /// Whether what had this number, [`StoreInner::run`], is there still, whatever runs now: a call that waits, or one
+    /// within which others run.
+    pub(in crate::runtime) fn is_run_live(&self, run: u64) -> bool {
+        // SAFETY: the store owns its calls.
+        let mut calls = self.calls.all().map(|call| unsafe { call.as_ref() });
+        calls.any(|call| {
+            let begun = matches!(call.phase, Phase::Runs | Phase::Waits(_));
+            let within = call.gone_to && !call.outer.activation.is_null() && call.outer.run == run;
+            begun && call.run == run || within
+        })
+    }
+
     /// The call on whose stack the thread is that has the store, if it is on one.
     pub(in crate::runtime) fn call_here(&self) -> Option<NonNull<CallState>> {
         // SAFETY: an activation that a store knows is live, and its call is as long as it.
@@ -100,7 +120,9 @@ pub(in crate::runtime) unsafe fn go_to(store: NonNull<StoreInner>, call: NonNull
             activation: (*vm).activation,
             events: (*at).events,
             limits: StackLimits { limit: (*vm).stack_limit, floor: (*at).stack_floor },
+            run: (*at).run,
         };
+        (*at).run = (*call).run;
         (*call).gone_to = true;
         let act = &raw mut (*call).activation;
         (*act).previous = activation::current();
@@ -133,7 +155,7 @@ pub(in crate::runtime) unsafe fn leave(store: NonNull<StoreInner>, call: NonNull
         ((*vm).exit_fp, (*vm).exit_pc, (*vm).exit_head) =
             ((*act).saved_exit_fp, (*act).saved_exit_pc, (*act).saved_exit_head);
         let outer = (*call).outer;
-        (*vm).activation = outer.activation;
+        ((*vm).activation, (*at).run) = (outer.activation, outer.run);
         activation::set((*act).previous);
         ((*vm).stack_limit, (*at).stack_floor) = (outer.limits.limit, outer.limits.floor);
         (*call).events = null_mut();
