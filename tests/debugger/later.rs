@@ -255,3 +255,55 @@ fn a_pause_is_answered_later() {
         assert_eq!(world.run(call, &Action::Continue), alone);
     }
 }
+
+/// Whoever asks to be called back before a guest is entered may delete the call that is about to be run, or run it.
+#[test]
+fn a_call_is_looked_for_again_behind_a_callback() {
+    for deletes in [true, false] {
+        let mut world = world(DebugTier::Regions, false, Action::Continue);
+        let call = world.call("work", 3);
+        let attacher = world
+            .store
+            .attacher(move |store: &mut StoreMut<'_>| match deletes {
+                true => call.delete(store),
+                false => call.run(store).map(drop),
+            })
+            .unwrap();
+        attacher.request();
+        let error = call.run(&mut world.store).unwrap_err();
+        assert_eq!(error.kind(), if deletes { ErrorKind::Argument } else { ErrorKind::State }, "{error}");
+    }
+}
+
+/// A step is of its call wherever that is gone on with, and of no call within which it is.
+#[test]
+fn a_step_goes_with_its_call_into_others() {
+    for tier in [DebugTier::Simple, DebugTier::Regions] {
+        let mut world = world(tier, true, Action::Continue);
+        world.break_at("asks");
+        let stepped = world.call("asks", 4);
+        let mut status = stepped.run(&mut world.store).unwrap();
+        while status == CallStatus::Stopped {
+            world.answer(stepped, &Action::StepOver);
+            status = stepped.run(&mut world.store).unwrap();
+        }
+        assert_eq!(status, CallStatus::Waiting(4));
+        let host = Func::wrap(&mut world.store, move |mut caller: Caller<'_>, n: i32| -> Result<i32> {
+            stepped.answer(&mut caller, Ok(&[Val::I32(5)]))?;
+            assert_eq!(stepped.run(&mut caller)?, CallStatus::Stopped, "behind the call");
+            Ok(n)
+        })
+        .unwrap();
+        let module = Module::new(world.store.engine(), &wat::parse_str(TEXT).unwrap()).unwrap();
+        let outer = Instance::new(&mut world.store, &module, &[host.into()]).unwrap();
+        let Some(Extern::Func(func)) = outer.export(&mut world.store, "asks") else { panic!() };
+        world.debugger.breakpoints(&world.store).unwrap().into_iter().for_each(|breakpoint| {
+            world.debugger.remove(&mut world.store, breakpoint.id).unwrap();
+        });
+        let call = Call::new(&mut world.store, func, &[Val::I32(1)]).unwrap();
+        // It asks twice; the second time the other one stands, and is answered nothing.
+        let error = call.run(&mut world.store).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::State, "{error}");
+        assert_eq!(stepped.status(&world.store).unwrap(), CallStatus::Stopped);
+    }
+}

@@ -635,3 +635,44 @@ fn an_answer_may_be_an_exception() {
         }
     });
 }
+
+/// A call that has not begun holds its function and parameters, one that is done its results, whatever is collected.
+#[test]
+fn what_has_not_begun_and_what_is_done_holds_what_it_needs() {
+    let engine = Engine::new(Config::default()).unwrap();
+    let mut store = Store::new(&engine);
+    let instance = instance(
+        &mut store,
+        r#"(module
+            (type $box (struct (field i32)))
+            (import "host" "later" (func $later (param i32) (result i32)))
+            (func (export "make") (param i32) (result (ref null $box)) (struct.new $box (local.get 0)))
+            (func (export "both") (param externref (ref null $box)) (result externref (ref null $box) funcref)
+                (local.get 0) (local.get 1) (ref.func $itself))
+            (func $itself (export "itself") (param i32) (result i32) (local.get 0)))"#,
+    );
+    let (make, both) = (export(&mut store, instance, "make"), export(&mut store, instance, "both"));
+    // SAFETY: no handle is used afterwards but that of the call.
+    let collect = |store: &mut Store| drop(unsafe { store.collect([]) }.unwrap());
+    let call = store.scope(|store| {
+        let mut made = [Val::AnyRef(None)];
+        make.call(&mut *store, &[Val::I32(42)], &mut made).unwrap();
+        let of_host = ExternRef::new(&mut *store, Box::new(1234u32)).unwrap();
+        Call::new(store, both, &[Val::ExternRef(Some(of_host)), made[0]]).unwrap()
+    });
+    collect(&mut store);
+    assert_eq!(call.run(&mut store).unwrap(), CallStatus::Finished);
+    collect(&mut store);
+    let results = call.results(&mut store).unwrap();
+    let [Val::ExternRef(Some(of_host)), Val::AnyRef(Some(made)), Val::FuncRef(Some(func))] = results[..] else {
+        panic!("{results:?}")
+    };
+    assert!(of_host.data(&store).unwrap().downcast_ref::<u32>() == Some(&1234));
+    assert!(matches!(made.get(&store, 0).unwrap(), Val::I32(42)));
+    let mut result = [Val::I32(0)];
+    func.call(&mut store, &[Val::I32(3)], &mut result).unwrap();
+    assert_eq!(number(&result), 3);
+    call.delete(&mut store).unwrap();
+    collect(&mut store);
+    assert_eq!(store.usage().instances, 0, "nothing holds it any more");
+}
