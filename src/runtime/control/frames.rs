@@ -16,7 +16,6 @@ use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::slots::{instance_in, read_slot};
 use crate::runtime::store::views::StoreRef;
 use crate::runtime::store::virtual_frame::VirtualFrame;
-use smallvec::SmallVec;
 use std::ops::ControlFlow;
 use std::ptr::null;
 
@@ -606,41 +605,30 @@ const DEPTH_SHIFT: u32 = usize::BITS - 16;
 const MOST_DEPTH: usize = (1 << 15) - 1;
 
 impl StoreInner {
-    /// How often there is another stack than the one before, from the store's oldest entry up to that with a frame at
-    /// this frame pointer.
+    /// On how many stacks those stand that the frame at this frame pointer was called from, as that was where its call
+    /// began: a call keeps it wherever it is gone on with.
     #[cold]
     #[inline(never)]
     fn depth_of(&self, fp: usize) -> usize {
-        let mut entries: SmallVec<[*const Activation; 8]> = SmallVec::new();
-        let mut at: *const Activation = self.vm.activation;
-        let (mut of, mut found) = (0, false);
+        // SAFETY: the store owns its calls.
+        let mut calls = self.calls.all().map(|call| unsafe { call.as_ref() });
+        if let Some(call) = calls.find(|call| call.stack.contains(&fp)) {
+            return call.depth;
+        }
+        let (mut at, mut found) = (self.vm.activation, false);
         while !at.is_null() {
             // SAFETY: linked activations are live, and so is the call that one is of.
             unsafe {
                 if std::ptr::eq((*at).store, &raw const self.vm) {
-                    found = found
-                        || match (*at).call.cast::<CallState>().as_ref() {
-                            Some(call) => call.stack.contains(&fp),
-                            None => fp <= (*at).entry_sp && !self.is_on_stack_of_call(fp),
-                        };
-                    of += usize::from(!found);
-                    entries.push(at);
+                    match (*at).call.cast::<CallState>().as_ref() {
+                        Some(call) if found => return call.depth + 1,
+                        Some(_) => {}
+                        None => found = found || fp <= (*at).entry_sp,
+                    }
                 }
                 at = (*at).previous;
             }
         }
-        // SAFETY: as above.
-        let calls = entries.iter().skip(of).map(|entry| unsafe { (**entry).call });
-        let (mut depth, mut last) = (0, std::ptr::null_mut());
-        for call in calls.rev() {
-            depth += usize::from(call != last);
-            last = call;
-        }
-        depth
-    }
-
-    fn is_on_stack_of_call(&self, address: usize) -> bool {
-        // SAFETY: the store owns them.
-        self.calls.all().any(|call| unsafe { call.as_ref() }.stack.contains(&address))
+        0
     }
 }

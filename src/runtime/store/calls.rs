@@ -124,6 +124,8 @@ pub(in crate::runtime) struct CallState {
     pub(in crate::runtime) activation: Activation,
     /// Names it for as long as the store lives.
     pub(in crate::runtime) number: u64,
+    /// On how many stacks those stand that it was first run from.
+    pub(in crate::runtime) depth: usize,
     /// What the store's run is while it runs; 0 before.
     pub(in crate::runtime) run: u64,
     pub(in crate::runtime) func: NonNull<VMFuncRef>,
@@ -196,6 +198,7 @@ impl CallState {
                 call: null_mut(),
             },
             number: 0,
+            depth: 0,
             run: 0,
             func,
             trampoline,

@@ -207,6 +207,7 @@ pub(in crate::runtime) unsafe fn go_on(store: NonNull<StoreInner>, call: NonNull
         match done {
             true => {
                 (*state).phase = Phase::Done;
+                (*state).stack = 0..0;
                 (*state).handed_out = Vec::new();
                 if let Some(fiber) = (*state).fiber.take() {
                     (*at).engine.stacks().put_back(fiber.into_stack());
