@@ -16,9 +16,9 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::{Call, CallStatus, NotYet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-handle!(stepwell_call_t => CallObject);
+handle!(stepwell_call_t => Arc<CallObject>);
 
-/// What stands behind [`stepwell_call_t`].
+/// What stands behind [`stepwell_call_t`]: who works with it holds it, since a callback may delete the handle.
 pub(super) struct CallObject {
     pub(super) cell: Arc<StoreCell>,
     pub(super) call: Call,
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn stepwell_call_new(
             Call::new(&mut *store, func, &params)?
         };
         // SAFETY: `out` is C's.
-        unsafe { out.write(Own::new(CallObject { cell, call, stop: Mutex::default() })) };
+        unsafe { out.write(Own::new(Arc::new(CallObject { cell, call, stop: Mutex::default() }))) };
         Ok(())
     })
 }
@@ -132,7 +132,7 @@ pub unsafe extern "C" fn stepwell_call_delete(call: Own<stepwell_call_t>) {
         }
         {
             // SAFETY: C passes a live call.
-            let object = unsafe { borrow(call.as_ptr(), "call") }?;
+            let object = unsafe { borrow(call.as_ptr(), "call") }?.clone();
             object.call.delete(&mut *object.cell.enter()?)?;
             object.set_stop(None);
         }
@@ -189,8 +189,8 @@ unsafe fn run(
     trap_out: Out<Own<wasm_trap_t>>,
     status_out: Out<stepwell_call_status_t>,
 ) -> Result<()> {
-    // SAFETY: by the contract. It cannot be deleted while it runs.
-    let object = unsafe { borrow(call, "call") }?;
+    // SAFETY: by the contract.
+    let object = unsafe { borrow(call, "call") }?.clone();
     let cell = object.cell.clone();
     let outcome = (|| {
         let mut store = cell.enter()?;
@@ -224,8 +224,8 @@ unsafe fn with<R>(
     work: impl FnOnce(&CallObject, &mut Entered<'_>) -> Result<R>,
 ) -> Result<R> {
     // SAFETY: by the contract.
-    let object = unsafe { borrow(call, "call") }?;
-    work(object, &mut object.cell.enter_to_look()?)
+    let object = unsafe { borrow(call, "call") }?.clone();
+    work(&object, &mut object.cell.enter_to_look()?)
 }
 
 /// Up to where a call has come, one of `enum stepwell_call_enum`.

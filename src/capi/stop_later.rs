@@ -18,7 +18,7 @@ pub unsafe extern "C" fn stepwell_debugger_stop_of(
 ) -> *mut stepwell_stop_t {
     or_null("stepwell_debugger_stop_of", || {
         // SAFETY: C passes live objects or NULL.
-        let (debugger, object) = unsafe { (borrow(debugger, "debugger")?, borrow(call, "call")?) };
+        let (debugger, object) = unsafe { (borrow(debugger, "debugger")?, borrow(call, "call")?.clone()) };
         let (id, stop) = stop::stand(&object.cell, &debugger.debugger, object.call)?;
         object.set_stop(Some(id));
         Ok(stop)
@@ -38,7 +38,7 @@ pub unsafe extern "C" fn stepwell_debugger_answer(
 ) -> Own<stepwell_error_t> {
     or_error("stepwell_debugger_answer", || {
         // SAFETY: C passes live objects or NULL.
-        let (debugger, object) = unsafe { (borrow(debugger, "debugger")?, borrow(call, "call")?) };
+        let (debugger, object) = unsafe { (borrow(debugger, "debugger")?, borrow(call, "call")?.clone()) };
         let action = stop::later_action(object.stop(), action);
         debugger.debugger.answer(&mut *object.cell.enter_to_look()?, object.call, action)
     })
