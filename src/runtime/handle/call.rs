@@ -1,6 +1,6 @@
 //! Calls that can be left in the middle, as hosts have them.
 
-use crate::abi::{HOST_FUNC, ValRaw};
+use crate::abi::{HOST_FUNC, VMFuncRef, ValRaw};
 use crate::base::{Error, ErrorKind, Result, ValType};
 use crate::runtime::control::call::check_stack;
 use crate::runtime::control::suspended;
@@ -206,7 +206,7 @@ impl Call {
     }
 
     /// The host function that has no answer yet.
-    fn asked(self, store: StoreRef<'_>) -> Result<(NonNull<CallState>, NonNull<crate::abi::VMFuncRef>)> {
+    fn asked(self, store: StoreRef<'_>) -> Result<(NonNull<CallState>, NonNull<VMFuncRef>)> {
         let call = self.state(store.inner())?;
         // SAFETY: the call is one of the store, which is lent to us.
         let (phase, asked) = unsafe { (call.as_ref().phase, call.as_ref().asked) };

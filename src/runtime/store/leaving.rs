@@ -253,7 +253,8 @@ pub(in crate::runtime) unsafe fn outside<R>(store: NonNull<StoreInner>, call: im
     }
 }
 
-/// A panic does not leave the stack on which it comes up: it is caught there and goes on here.
+/// The same of a store whose newest entry is that of a call on a stack of its own. A panic does not leave the stack on
+/// which it comes up: it is caught there and goes on here.
 ///
 /// # Safety
 /// As [`outside_of`], but that `call` may unwind.
@@ -265,10 +266,10 @@ unsafe fn outside_caught<R>(store: NonNull<StoreInner>, call: impl FnOnce() -> R
     outcome.unwrap_or_else(|payload| resume_unwind(payload))
 }
 
-/// The same, of a store whose newest entry is that of a call on a stack of its own.
+/// The same, with what does not unwind: on the stack of whoever runs the call; here, if that is where this is already.
 ///
 /// # Safety
-/// As [`outside`].
+/// As [`outside`], of such a store; `work` does not unwind.
 #[cold]
 #[inline(never)]
 pub(in crate::runtime) unsafe fn outside_of<R>(store: NonNull<StoreInner>, work: impl FnOnce() -> R) -> R {
