@@ -58,12 +58,12 @@ pub use base::{Error, ErrorKind, Result};
 pub use dwarf::Location;
 #[cfg(stepwell_ported)]
 pub use runtime::{
-    Answer, AnyRef, AsStore, AsStoreMut, AtDeadline, Cache, Call, CallStatus, Caller, Catcher, Collected, Config,
-    Engine, Event, EventSink, ExceptionInfo, ExnRef, Extern, ExternRef, Fallbacks, FrameInfo, Func, Global, Growing,
-    Grown, Growth, HostCalled, HostStack, Instance, IntoFunc, Linker, LogLevel, Logger, Memory, Module, ModuleId,
-    NotYet, Processor, Profiler, RawFrame, Replacement, Root, Rooted, SharedMemory, StopInfo, Store, StoreId,
-    StoreLimits, StoreMut, StorePtr, StoreRef, StoreUsage, Table, Tag, Told, Touched, Trap, TrapCode, TrapInfo,
-    TypedFunc, Val, ValRaw, VirtualFrame,
+    Answer, AnyRef, AsStore, AsStoreMut, AtDeadline, Blocked, BlockedOn, Cache, Call, CallStatus, Caller, Catcher,
+    Collected, Config, Engine, Event, EventSink, ExceptionInfo, ExnRef, Extern, ExternRef, Fallbacks, FrameInfo, Func,
+    Global, Growing, Grown, Growth, HostCalled, HostStack, Instance, IntoFunc, Linker, LogLevel, Logger, Memory,
+    Module, ModuleId, NotYet, Processor, Profiler, RawFrame, Replacement, Root, Rooted, SharedMemory, StopInfo, Store,
+    StoreId, StoreLimits, StoreMut, StorePtr, StoreRef, StoreUsage, Table, Tag, Told, Touched, Trap, TrapCode,
+    TrapInfo, TypedFunc, Val, ValRaw, VirtualFrame,
 };
 #[cfg(stepwell_ported)]
 pub use wasm::{

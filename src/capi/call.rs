@@ -1,8 +1,9 @@
 //! `stepwell_call_t`: calls on stacks of their own, which can be left in the middle.
 
 use super::func::get;
+use super::module_source::write_rows;
 use super::plumbing::cell::{Entered, StoreCell};
-use super::plumbing::guard::{or_abort, or_error, or_last_error, or_null};
+use super::plumbing::guard::{or_abort, or_error, or_last_error, or_null, or_value};
 use super::plumbing::handles::{stepwell_call_t, stepwell_error_t, wasm_func_t, wasm_store_t, wasm_trap_t};
 use super::plumbing::object::Object;
 use super::plumbing::own::{Out, Own, borrow, handle, is_misuse};
@@ -13,8 +14,9 @@ use super::trap::{take_error, trap_or_error};
 use super::val::{list_from_c, to_c};
 use super::vecs::wasm_val_vec_t;
 use crate::base::{Error, ErrorKind, Result};
-use crate::runtime::{Call, CallStatus, NotYet};
+use crate::runtime::{Blocked, BlockedOn, Call, CallStatus, NotYet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 handle!(stepwell_call_t => Arc<CallObject>);
 
@@ -61,6 +63,19 @@ pub enum stepwell_call_enum {
     /// The stop callback has said `STEPWELL_ACTION_LATER`. `stepwell_debugger_stop_of` has the stop, and
     /// `stepwell_debugger_answer` answers it.
     STEPWELL_CALL_STOPPED = 6,
+    /// WASI was to wait, for a time or for something to read, and would block: `stepwell_call_wait_at_io`.
+    /// `stepwell_call_io_timeout` and `stepwell_call_io` say for what.
+    STEPWELL_CALL_BLOCKED = 7,
+}
+
+/// A descriptor of the process that a call's guest waits for.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct stepwell_call_io_t {
+    /// Its number. It is the guest's: it is there until the call is run.
+    pub fd: i32,
+    /// Whether there is to be room to write, in the place of something to read.
+    pub write: bool,
 }
 
 fn to_status(status: CallStatus) -> stepwell_call_status_t {
@@ -73,6 +88,7 @@ fn to_status(status: CallStatus) -> stepwell_call_status_t {
         CallStatus::OutOfSlice => c::STEPWELL_CALL_OUT_OF_SLICE,
         CallStatus::AtDeadline => c::STEPWELL_CALL_AT_DEADLINE,
         CallStatus::Stopped => c::STEPWELL_CALL_STOPPED,
+        CallStatus::Blocked => c::STEPWELL_CALL_BLOCKED,
     };
     status as i32
 }
@@ -339,6 +355,77 @@ pub unsafe extern "C" fn stepwell_call_wait_at_deadline(call: *mut stepwell_call
         // SAFETY: C passes a live call or NULL.
         unsafe { with(call, |object, store| object.call.set_waits_at_deadline(&mut **store, wait)) }
     });
+}
+
+/// Whether the call's guest waits where WASI would block: where it sleeps, or reads what is not there yet. Then the call
+/// is `STEPWELL_CALL_BLOCKED`. It goes on when it is run at the time, or when one of the descriptors is ready; run
+/// before that, it waits again. It does not wait at first: whoever runs it is blocked. What is written always blocks, and
+/// so does WASI in a guest that a host function has called in turn.
+///
+/// ```c
+/// stepwell_call_wait_at_io(call, true);
+/// while (!(error = stepwell_call_run(call, &trap, &status)) && status == STEPWELL_CALL_BLOCKED) {
+///   stepwell_call_io_t waits[16];
+///   size_t count = stepwell_call_io(call, waits, 16);
+///   poll_or_work(waits, count < 16 ? count : 16, stepwell_call_io_timeout(call));
+/// }
+/// ```
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_call_wait_at_io(call: *mut stepwell_call_t, wait: bool) {
+    or_abort("stepwell_call_wait_at_io", || {
+        // SAFETY: C passes a live call or NULL.
+        unsafe { with(call, |object, store| object.call.set_waits_at_io(&mut **store, wait)) }
+    });
+}
+
+/// What a call's guest waits for where WASI would block; nothing where it waits for something else.
+///
+/// # Safety
+/// The pointer is NULL or a live call.
+unsafe fn blocked(call: *const stepwell_call_t) -> Result<Option<Blocked>> {
+    // SAFETY: by the contract.
+    unsafe {
+        with(call, |object, store| match object.call.status(&*store)? {
+            CallStatus::Blocked => object.call.blocked(&*store).map(Some),
+            _ => Ok(None),
+        })
+    }
+}
+
+/// In how many nanoseconds from now a call is to be run whose guest waits where WASI would block: 0 if that is now.
+/// `UINT64_MAX` where it waits for no time, or not for WASI.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_call_io_timeout(call: *const stepwell_call_t) -> u64 {
+    or_abort("stepwell_call_io_timeout", || {
+        // SAFETY: C passes a live call or NULL.
+        let until = unsafe { blocked(call) }?.and_then(|blocked| blocked.until);
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()).as_nanos());
+        Ok(left.and_then(|left| u64::try_from(left).ok()).unwrap_or(u64::MAX))
+    })
+}
+
+/// Writes the descriptors that a call's guest waits for where WASI would block to `out`, the first ones, if there are
+/// more than `capacity`. Returns how many there are, none where it waits for a time alone, or not for WASI; with a
+/// `capacity` of 0, `out` may be NULL.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_call_io(
+    call: *const stepwell_call_t,
+    out: *mut stepwell_call_io_t,
+    capacity: usize,
+) -> usize {
+    or_value("stepwell_call_io", 0, || {
+        // SAFETY: C passes a live call or NULL.
+        let list = unsafe { blocked(call) }?.map_or_else(Vec::new, |blocked| blocked.descriptors);
+        let row = |on: &BlockedOn| stepwell_call_io_t { fd: on.descriptor, write: on.write };
+        // SAFETY: C has room for `capacity` there, or passes NULL.
+        unsafe { write_rows(list.iter().map(row), out, capacity) }
+    })
 }
 
 /// What a host function returns in the place of a trap when it has no answer yet. If the guest was called by

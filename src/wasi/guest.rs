@@ -2,7 +2,7 @@
 
 use super::errno::{Errno, Failure};
 use crate::base::{Error, ErrorKind};
-use crate::runtime::{Caller, Extern, Memory};
+use crate::runtime::{Blocked, Caller, Extern, Memory, WouldBlock};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -43,6 +43,25 @@ impl<'a> Guest<'a> {
     /// Ends it, if it would be ended as soon as it ran again: nothing more is to be waited for.
     pub(super) fn end_if_due(&mut self) -> Result<(), Failure> {
         Ok(self.caller.end_if_due()?)
+    }
+
+    /// Whether it is to be left where it would block: then [`Guest::leave_to_block`] is what the function returns.
+    pub(super) fn may_wait(&self) -> bool {
+        self.caller.may_wait()
+    }
+
+    /// What the function has said when it was left to block, if this is the same once more.
+    pub(super) fn memo(&self) -> Option<u64> {
+        self.caller.memo()
+    }
+
+    /// Has it wait for something on a stack that is left, unless it is to end: nothing has been done yet, and the
+    /// function is called again.
+    pub(super) fn leave_to_block(&mut self, on: Blocked, memo: u64) -> Failure {
+        match self.end_if_due() {
+            Ok(()) => Failure::Fatal(WouldBlock { on, memo }.into()),
+            Err(failure) => failure,
+        }
     }
 
     /// Whether there are `len` bytes at `at`.

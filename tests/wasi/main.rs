@@ -2,6 +2,7 @@
 //! print.
 
 mod bad_input;
+mod blocked;
 mod descriptors;
 mod directories;
 mod guest;

@@ -3,6 +3,7 @@
 
 use crate::abi::{VMFuncRef, ValRaw};
 use crate::base::Result;
+use crate::runtime::control::suspended::call_of_newest;
 use crate::runtime::control::tell::tell;
 use crate::runtime::objects::handles::{Func, Instance, Memory};
 use crate::runtime::objects::instance::InstanceData;
@@ -107,7 +108,9 @@ pub(in crate::runtime) unsafe fn calling(
     // SAFETY: handed on to the caller.
     unsafe {
         watch::lift(store)?;
-        if !(*store.as_ptr()).calls_told {
+        // Who is called again since it would have blocked has been told of.
+        let again = call_of_newest(store).is_some_and(|call| call.blocked.is_some());
+        if !(*store.as_ptr()).calls_told || again {
             return Ok(());
         }
         let values = values_of(store, func, values, false);

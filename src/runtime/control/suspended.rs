@@ -6,7 +6,7 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::isa;
 use crate::runtime::control::{announce, call};
 use crate::runtime::objects::host::HostHead;
-use crate::runtime::objects::not_yet::NotYet;
+use crate::runtime::objects::not_yet::{NotYet, WouldBlock};
 use crate::runtime::objects::trap::Trap;
 use crate::runtime::store::calls::{Awaited, CallName, CallState, Phase, StackLimits};
 use crate::runtime::store::inner::{Exit, StoreInner};
@@ -66,7 +66,7 @@ pub(in crate::runtime) unsafe fn run(
             (*state).run = (*at).runs;
         }
         // What a host function has changed that the guest waits for is told when it goes on.
-        if (*at).watched && !matches!(awaited, Some(Awaited::Answer(_))) {
+        if (*at).watched && !matches!(awaited, Some(Awaited::Answer(_) | Awaited::Io)) {
             call::tell_entry(store)?;
         }
         if (*state).fiber.is_none() {
@@ -227,22 +227,36 @@ pub(in crate::runtime) unsafe fn outside_or_wait(
     store: NonNull<StoreInner>,
     (func, values): (NonNull<VMFuncRef>, *mut ValRaw),
     from_guest: bool,
-    call: impl FnOnce() -> bool,
+    mut call: impl FnMut() -> bool,
 ) -> bool {
     // SAFETY: the caller's promise; host functions do not unwind.
     unsafe {
-        if outside_of(store, call) {
-            return true;
-        }
         let at = store.as_ptr();
-        let not_yet = match &(*at).pending {
-            Some(Exit::Error(error)) => error.payload::<NotYet>().copied(),
-            _ => None,
+        let Some(state) = (*at).call_here().map(NonNull::as_ptr) else { return call() };
+        let number = loop {
+            (*state).may_block = (*state).leaves_to_block;
+            let done = outside_of(store, &mut call);
+            (*state).may_block = false;
+            if done {
+                (*state).blocked = None;
+                return true;
+            }
+            let Some(Exit::Error(error)) = &(*at).pending else { return false };
+            (*state).blocked = error.payload::<WouldBlock>().cloned();
+            if let Some(NotYet(number)) = error.payload() {
+                break *number;
+            }
+            if (*state).blocked.is_none() {
+                return false;
+            }
+            (*at).pending = None;
+            if let Err(error) = wait_for(store, Awaited::Io) {
+                (*state).blocked = None;
+                return call::leave_with_error(store, error);
+            }
         };
-        let Some(NotYet(number)) = not_yet else { return false };
-        let Some(state) = (*at).call_here() else { return false };
         (*at).pending = None;
-        (*state.as_ptr()).asked = Some(func);
+        (*state).asked = Some(func);
         if let Err(error) = wait_for(store, Awaited::Answer(number)) {
             // Whoever has given the call up wants to hear nothing of it.
             return call::leave_with_error(store, error);
@@ -314,7 +328,12 @@ pub(in crate::runtime) unsafe fn call_outside(
 /// The store is alive.
 pub(in crate::runtime) unsafe fn calls_host(store: NonNull<StoreInner>) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { call_of_newest(store) }.is_some_and(|call| std::mem::take(&mut call.calls_host))
+    unsafe { call_of_newest(store) }.is_some_and(|call| {
+        let calls_host = std::mem::take(&mut call.calls_host);
+        // Whom a host function calls in turn has nobody wait for him.
+        call.may_block &= calls_host;
+        calls_host
+    })
 }
 
 /// A host function's error, and whether it is that there is no answer yet, for which whoever has called waits. Who
@@ -322,10 +341,10 @@ pub(in crate::runtime) unsafe fn calls_host(store: NonNull<StoreInner>) -> bool 
 #[cold]
 #[inline(never)]
 pub(in crate::runtime) fn is_to_wait(error: Error, waits: bool) -> (Error, bool) {
-    match error.payload::<NotYet>() {
-        None => (error, false),
-        Some(_) if waits => (error, true),
-        Some(_) => (Error::new(error.kind(), error.message()), false),
+    match error.payload::<NotYet>().is_some() || error.payload::<WouldBlock>().is_some() {
+        false => (error, false),
+        true if waits => (error, true),
+        true => (Error::new(error.kind(), error.message()), false),
     }
 }
 

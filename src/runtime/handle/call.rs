@@ -6,6 +6,7 @@ use crate::runtime::control::call::check_stack;
 use crate::runtime::control::suspended;
 use crate::runtime::handle::values::check_types;
 use crate::runtime::objects::handles::Func;
+use crate::runtime::objects::not_yet::Blocked;
 use crate::runtime::objects::owned::StoreId;
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::calls::{Awaited, CallName, CallState, Phase};
@@ -16,9 +17,9 @@ use crate::wasm::FuncType;
 use std::ptr::NonNull;
 
 /// A call of a function on a stack of its own, which can be left in the middle: where a host function that the guest
-/// calls has no answer yet ([`NotYet`](crate::runtime::NotYet)), where a slice of fuel or a deadline is over, or at a
-/// stop that a debugger does not answer at once. [`Call::run`] returns then, and goes on from there when it is called
-/// again: on whichever thread has the store, and whatever other calls, of this store and of others, have run meanwhile.
+/// calls has no answer yet ([`NotYet`](crate::runtime::NotYet)), where a slice of fuel or a deadline is over, where
+/// WASI would block, or at a stop that a debugger does not answer at once. [`Call::run`] returns then, and goes on from
+/// there when it is called again: on whichever thread has the store, and whatever other calls, of this store and of others, have run meanwhile.
 ///
 /// Host functions and callbacks run on the stack of whoever calls `run`, so that nothing of the host's is ever left in
 /// the middle. A guest that a host function calls in turn, as usual, cannot wait.
@@ -67,6 +68,8 @@ pub enum CallStatus {
     AtDeadline,
     /// A debugger has said that it will answer a stop later.
     Stopped,
+    /// WASI was to wait, for a time or for something to read, and that would block: [`Call::blocked`] says for what.
+    Blocked,
 }
 
 impl Call {
@@ -144,6 +147,34 @@ impl Call {
         // SAFETY: the call is one of the store, which is lent to us.
         unsafe { (*call.as_ptr()).yields = waits };
         Ok(())
+    }
+
+    /// Whether its guest waits where WASI would block: where it sleeps, or reads what is not there yet. When it is gone
+    /// on with before that is there, it waits again. It does not wait at first: whoever runs it is blocked. Where a
+    /// host function has called the guest in turn, that is always so, and for what is written.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] with another store, and for a call that was deleted.
+    pub fn set_waits_at_io(self, mut store: impl AsStoreMut, waits: bool) -> Result<()> {
+        let mut store = store.as_store_mut();
+        let call = self.state(store.inner())?;
+        // SAFETY: the call is one of the store, which is lent to us.
+        unsafe { (*call.as_ptr()).leaves_to_block = waits };
+        Ok(())
+    }
+
+    /// What its guest waits for whose WASI would block: the call is to be gone on with at the time, or when the first
+    /// of the descriptors is ready.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] where its guest does not wait for that; [`ErrorKind::Argument`] as of [`Call::status`].
+    pub fn blocked(self, store: impl AsStore) -> Result<Blocked> {
+        let call = self.state(store.as_store().inner())?;
+        // SAFETY: the call is one of the store, which is lent to us.
+        match unsafe { call.as_ref() } {
+            CallState { phase: Phase::Waits(Awaited::Io), blocked: Some(blocked), .. } => Ok(blocked.on.clone()),
+            _ => Err(Error::new(ErrorKind::State, "the call's guest does not wait where WASI would block")),
+        }
     }
 
     /// Up to where it has come.
@@ -301,6 +332,7 @@ fn status(awaited: Awaited) -> CallStatus {
         Awaited::Slice => CallStatus::OutOfSlice,
         Awaited::Deadline => CallStatus::AtDeadline,
         Awaited::Stop => CallStatus::Stopped,
+        Awaited::Io => CallStatus::Blocked,
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::abi::TrapCode;
 use crate::base::Result;
 use crate::runtime::control::deadline::may_go_on;
+use crate::runtime::control::suspended::call_of_newest;
 use crate::runtime::objects::deadline::{Ask, Interrupter, OnDeadline, unchecked};
 use crate::runtime::objects::limiter::Limiter;
 use crate::runtime::objects::trap::Trap;
@@ -154,6 +155,19 @@ impl Caller<'_> {
     /// For host functions that wait: whether they are to call [`Caller::end_if_due`] now and then.
     pub(crate) fn looks_while_it_waits(&self) -> bool {
         self.as_store().inner().looks_while_it_waits()
+    }
+
+    /// For host functions that wait: whether one is to say [`WouldBlock`](crate::runtime::WouldBlock) in the place of
+    /// waiting.
+    pub(crate) fn may_wait(&self) -> bool {
+        // SAFETY: the caller's store is alive, and the call is only looked at.
+        unsafe { call_of_newest(self.as_store_ptr()) }.is_some_and(|call| call.may_block)
+    }
+
+    /// What a host function has said that it wants to be told when it is called again, if it is.
+    pub(crate) fn memo(&self) -> Option<u64> {
+        // SAFETY: as above.
+        Some(unsafe { call_of_newest(self.as_store_ptr()) }?.blocked.as_ref()?.memo)
     }
 
     /// For host functions that wait: nothing if the guest may go on, else the error that it ends with, which the

@@ -4,6 +4,7 @@
 use crate::abi::{Activation, VMFuncRef, ValRaw};
 use crate::base::{Result, ValType};
 use crate::isa::HostToWasm;
+use crate::runtime::objects::not_yet::WouldBlock;
 use crate::runtime::objects::owned::Owned;
 use crate::runtime::store::record::EventRecord;
 use crate::sys::fiber::{Fiber, Switch};
@@ -116,6 +117,8 @@ pub(in crate::runtime) enum Awaited {
     Deadline,
     /// What a debugger is to do at a stop.
     Stop,
+    /// The system: what a host function of ours waits for is in [`CallState::blocked`].
+    Io,
 }
 
 /// A call on a stack of its own.
@@ -162,6 +165,12 @@ pub(in crate::runtime) struct CallState {
     pub(in crate::runtime) answer: Option<Result<()>>,
     /// Its function, which is the host's, is about to begin.
     pub(in crate::runtime) calls_host: bool,
+    /// Whether it is left where a host function of ours would block.
+    pub(in crate::runtime) leaves_to_block: bool,
+    /// Whether the host function that its guest has called may say so.
+    pub(in crate::runtime) may_block: bool,
+    /// What a host function of ours waits for, from when it has said so until it has done what it was called for.
+    pub(in crate::runtime) blocked: Option<WouldBlock>,
     /// Whether its guest has returned.
     pub(in crate::runtime) returned: bool,
     /// Whether it is left where its store's deadline is over.
@@ -218,6 +227,9 @@ impl CallState {
             asked: None,
             answer: None,
             calls_host: false,
+            leaves_to_block: false,
+            may_block: false,
+            blocked: None,
             returned: false,
             yields: false,
             carried: 0,

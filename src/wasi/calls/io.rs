@@ -1,6 +1,7 @@
 //! Reading and writing: files, directories' entries, and standard streams.
 
 use super::{Outcome, State, longest_wait, timespec};
+use crate::runtime::{Blocked, BlockedOn};
 use crate::wasi::errno::{Errno, Failure};
 use crate::wasi::files::{FdFlags, Kind, filetype_of_entry};
 use crate::wasi::guest::Guest;
@@ -9,7 +10,7 @@ use crate::wasi::streams::{Input, Output, Stream};
 use cap_std::fs::File;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::retry_on_intr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// The most buffers that one read or write may name, as on Linux.
 const MAX_VECTORS: u32 = 1024;
@@ -68,13 +69,24 @@ fn ready(fd: BorrowedFd<'_>, flags: FdFlags, events: PollFlags) -> Outcome {
     Ok(())
 }
 
-/// Waits until there is something to read, where the guest may be ended meanwhile; elsewhere the read itself waits.
-fn wait_to_read(guest: &mut Guest<'_>, fd: BorrowedFd<'_>) -> Outcome {
-    while guest.can_be_ended() {
-        let piece = timespec(longest_wait(guest));
-        if retry_on_intr(|| rustix::event::poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&piece)))? > 0 {
-            break;
+/// Waits until there is something to read, where the guest may be left or ended meanwhile; elsewhere the read itself
+/// waits. Who has `begun` to read waits for no more.
+fn wait_to_read(guest: &mut Guest<'_>, fd: BorrowedFd<'_>, begun: bool) -> Outcome {
+    let is_there = |patience: u64| -> Result<bool, Failure> {
+        let patience = timespec(patience);
+        Ok(retry_on_intr(|| rustix::event::poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&patience)))? > 0)
+    };
+    if begun {
+        return if is_there(0)? { Ok(()) } else { Err(Errno::Again.into()) };
+    }
+    if guest.may_wait() {
+        if is_there(0)? {
+            return Ok(());
         }
+        let on = BlockedOn { descriptor: fd.as_raw_fd(), write: false };
+        return Err(guest.leave_to_block(Blocked { until: None, descriptors: vec![on] }, 0));
+    }
+    while guest.can_be_ended() && !is_there(longest_wait(guest))? {
         guest.end_if_due()?;
     }
     Ok(())
@@ -109,15 +121,17 @@ impl State {
                 Ok(done)
             })?
         } else {
+            let mut begun = false;
             each_buffer(guest, list, count, |guest, at, len| {
                 match &entry.kind {
-                    Kind::File(file) if !flags.nonblocking() => wait_to_read(guest, file.as_fd())?,
+                    Kind::File(file) if !flags.nonblocking() => wait_to_read(guest, file.as_fd(), begun)?,
                     Kind::Stream(Stream::Input(Input::Inherit)) => {
                         ready(rustix::stdio::stdin(), flags, PollFlags::IN)?;
-                        wait_to_read(guest, rustix::stdio::stdin())?;
+                        wait_to_read(guest, rustix::stdio::stdin(), begun)?;
                     }
                     _ => {}
                 }
+                begun = true;
                 guest.fill(at, len, |to| {
                     Ok(match &mut entry.kind {
                         Kind::Dir { .. } => return Err(Errno::BadFd.into()),

@@ -1,6 +1,7 @@
 //! `poll_oneoff`: waiting for times and for descriptors.
 
 use super::{Outcome, State, clock_of, longest_wait, nanoseconds, timespec};
+use crate::runtime::{Blocked, BlockedOn};
 use crate::wasi::errno::{Errno, Failure};
 use crate::wasi::files::{Entry, Kind, Table};
 use crate::wasi::guest::Guest;
@@ -8,13 +9,16 @@ use crate::wasi::rights::Rights;
 use crate::wasi::streams::{Input, Output, Stream};
 use rustix::event::{PollFd, PollFlags};
 use rustix::time::ClockId;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 /// The most subscriptions of one call. Linux allows as many as the process may have descriptors.
 const MAX_SUBSCRIPTIONS: u32 = 1 << 14;
 /// The size of a subscription, and of an event.
 const SUBSCRIPTION: u32 = 48;
 const EVENT: u32 = 32;
+/// How long, in nanoseconds, a clock is trusted that can be set.
+const SETTABLE: u64 = 1_000_000_000;
 /// What is waited for.
 enum Wait {
     /// A clock says so much or more.
@@ -63,13 +67,14 @@ fn number<const N: usize>(from: &[u8], at: usize) -> [u8; N] {
 }
 
 impl Subscription {
-    fn read(from: &[u8]) -> Result<Subscription, Failure> {
+    /// One that was made at this time of the clock that nobody sets.
+    fn read(from: &[u8], made: u64) -> Result<Subscription, Failure> {
         let fd = u32::from_le_bytes(number(from, 16));
         let (user, ty) = (u64::from_le_bytes(number(from, 0)), from[8]);
         let wait = match ty {
             0 => {
                 let (time, flags) = (u64::from_le_bytes(number(from, 24)), u16::from_le_bytes(number(from, 40)));
-                Wait::time(fd, time, flags)?
+                Wait::time(fd, time, flags, made)
             }
             1 => Wait::Read(fd),
             2 => Wait::Write(fd),
@@ -80,17 +85,17 @@ impl Subscription {
 }
 
 impl Wait {
-    fn time(clock: u32, time: u64, flags: u16) -> Result<Wait, Failure> {
+    fn time(clock: u32, time: u64, flags: u16, made: u64) -> Wait {
         let clock = match clock_of(clock) {
             Ok(clock @ (ClockId::Realtime | ClockId::Monotonic)) => clock,
-            Ok(_) => return Ok(Wait::Refused(Errno::NotSupported)),
-            Err(_) => return Ok(Wait::Refused(Errno::Invalid)),
+            Ok(_) => return Wait::Refused(Errno::NotSupported),
+            Err(_) => return Wait::Refused(Errno::Invalid),
         };
         match flags {
             // A duration is one of the clock that nobody sets.
-            0 => Ok(Wait::Time { clock: ClockId::Monotonic, until: now(ClockId::Monotonic)?.saturating_add(time) }),
-            1 => Ok(Wait::Time { clock, until: time }),
-            _ => Ok(Wait::Refused(Errno::Invalid)),
+            0 => Wait::Time { clock: ClockId::Monotonic, until: made.saturating_add(time) },
+            1 => Wait::Time { clock, until: time },
+            _ => Wait::Refused(Errno::Invalid),
         }
     }
 
@@ -175,19 +180,22 @@ fn now(clock: ClockId) -> Result<u64, Failure> {
 }
 
 /// Waits until something happens: what, by the index of the subscription. The table is locked while descriptors are
-/// waited for, piece by piece.
-fn wait(guest: &mut Guest<'_>, state: &State, all: &[Subscription]) -> Result<Vec<(usize, Event)>, Failure> {
+/// waited for, piece by piece. A guest that is left meanwhile has the subscriptions that it `made` at that time.
+fn wait(guest: &mut Guest<'_>, state: &State, all: &[Subscription], made: u64) -> Result<Vec<(usize, Event)>, Failure> {
     loop {
+        let leaves = guest.may_wait();
         // Who sleeps keeps nobody from it.
         let sleeps = all.iter().all(|one| matches!(one.wait, Wait::Time { .. }));
         let table = (!sleeps).then(|| state.table());
         let (mut events, mut indexes, mut fds) = (Vec::new(), Vec::new(), Vec::new());
-        let mut rest = longest_wait(guest);
+        let mut next = None::<u64>;
         for (index, one) in all.iter().enumerate() {
             if let Wait::Time { clock, until } = one.wait {
                 match until.saturating_sub(now(clock)?) {
                     0 => events.push((index, Event::default())),
-                    left => rest = rest.min(left),
+                    // A clock that can be set is to be looked at now and then.
+                    left if clock == ClockId::Realtime => next = Some(next.unwrap_or(u64::MAX).min(left).min(SETTABLE)),
+                    left => next = Some(next.unwrap_or(u64::MAX).min(left)),
                 }
                 continue;
             }
@@ -200,8 +208,11 @@ fn wait(guest: &mut Guest<'_>, state: &State, all: &[Subscription]) -> Result<Ve
                 }
             }
         }
-        let rest = timespec(if events.is_empty() { rest } else { 0 });
-        match rustix::event::poll(&mut fds, Some(&rest)) {
+        let patience = match events.is_empty() && !leaves {
+            true => longest_wait(guest).min(next.unwrap_or(u64::MAX)),
+            false => 0,
+        };
+        match rustix::event::poll(&mut fds, Some(&timespec(patience))) {
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return Err(error.into()),
@@ -215,6 +226,16 @@ fn wait(guest: &mut Guest<'_>, state: &State, all: &[Subscription]) -> Result<Ve
             // In the order in which they were asked for.
             events.sort_by_key(|&(index, _)| index);
             return Ok(events);
+        }
+        if leaves {
+            let on = fds.iter().zip(&indexes).map(|(fd, &(_, asked))| BlockedOn {
+                descriptor: fd.as_fd().as_raw_fd(),
+                write: asked.contains(PollFlags::OUT),
+            });
+            let until = next.and_then(|left| Instant::now().checked_add(Duration::from_nanos(left)));
+            let on = Blocked { until, descriptors: on.collect() };
+            drop(table);
+            return Err(guest.leave_to_block(on, made));
         }
         guest.end_if_due()?;
     }
@@ -234,16 +255,19 @@ impl State {
         }
         guest.check(out, 4)?;
         guest.check(events, count * EVENT)?;
+        let made = guest.memo().map_or_else(|| now(ClockId::Monotonic), Ok)?;
         let all = guest.bytes(subscriptions, count * SUBSCRIPTION)?;
-        let all: Vec<Subscription> =
-            all.chunks_exact(SUBSCRIPTION as usize).map(Subscription::read).collect::<Result<_, _>>()?;
+        let all: Vec<Subscription> = all
+            .chunks_exact(SUBSCRIPTION as usize)
+            .map(|one| Subscription::read(one, made))
+            .collect::<Result<_, _>>()?;
         let table = self.table();
         // One of several is told by its event; where there is nothing else, the call says so, as in other engines.
         if all.iter().all(|one| one.wait.is_for_nothing(&table)) {
             return Err(Errno::BadFd.into());
         }
         drop(table);
-        let happened = wait(guest, self, &all)?;
+        let happened = wait(guest, self, &all, made)?;
         let mut at = events;
         for (index, event) in &happened {
             let one = &all[*index];
