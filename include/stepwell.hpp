@@ -286,6 +286,16 @@ enum class CallStatus : std::int32_t {
   AtDeadline = STEPWELL_CALL_AT_DEADLINE,
   /// The stop callback has said `Action::Later`: `Debugger::stop_of`, `Debugger::answer`.
   Stopped = STEPWELL_CALL_STOPPED,
+  /// WASI was to sleep, or to read what is not there yet: `Call::wait_at_io`. `Call::io_timeout` and `Call::io` say what it waits for.
+  Blocked = STEPWELL_CALL_BLOCKED,
+};
+
+/// A descriptor of the process that a call's guest waits for: plain data.
+struct CallIo {
+  /// Its number. It is the guest's: it is there until the call is run.
+  std::int32_t fd;
+  /// Whether there is to be room to write, in the place of something to read.
+  bool write;
 };
 
 /// Which variables of the source a frame is asked for, or which of them a variable is one of.
@@ -3583,6 +3593,26 @@ public:
   /// Whether its guest waits where the store's deadline is over (`Store::set_epoch_deadline`), in the place of a trap. It does not at
   /// first.
   void wait_at_deadline(bool wait = true) { stepwell_call_wait_at_deadline(need(), wait); }
+  /// Whether its guest waits where WASI would block: where it sleeps, or reads what is not there yet. It goes on when the call is run
+  /// at the time, or when one of the descriptors is ready; run before that, it waits again. It does not wait at first: whoever runs it is
+  /// blocked. What is written always blocks, and so does WASI in a guest that a host function has called in turn.
+  void wait_at_io(bool wait = true) { stepwell_call_wait_at_io(need(), wait); }
+  /// In how long the call is to be run whose guest is `Blocked`; nothing where it waits for no time.
+  std::optional<std::chrono::nanoseconds> io_timeout() const {
+    const std::uint64_t left = stepwell_call_io_timeout(need());
+    if (left == UINT64_MAX) return std::nullopt;
+    const std::uint64_t most = static_cast<std::uint64_t>((std::chrono::nanoseconds::max)().count());
+    return std::chrono::nanoseconds(static_cast<std::int64_t>((std::min)(left, most)));
+  }
+  /// The descriptors that its guest waits for while it is `Blocked`.
+  std::vector<CallIo> io() const {
+    const stepwell_call_t *call = need();
+    std::vector<CallIo> list;
+    for (const stepwell_call_io_t &on :
+         detail::all_rows<stepwell_call_io_t>([call](stepwell_call_io_t *out, std::size_t room) { return stepwell_call_io(call, out, room); }))
+      list.push_back(CallIo{on.fd, on.write});
+    return list;
+  }
 
 #if defined(STEPWELL_HPP_COROUTINES)
   /// For coroutines: `co_await call.finished(host)` runs it until it is done, and gives its results. Each time its guest waits,

@@ -34,6 +34,11 @@ typedef enum stepwell_call_enum {
    * `stepwell_debugger_answer` answers it.
    */
   STEPWELL_CALL_STOPPED = 6,
+  /**
+   * WASI was to wait, for a time or for something to read, and would block: `stepwell_call_wait_at_io`.
+   * `stepwell_call_io_timeout` and `stepwell_call_io` say for what.
+   */
+  STEPWELL_CALL_BLOCKED = 7,
 } stepwell_call_enum;
 
 /** A call on a stack of its own, which can be left in the middle. */
@@ -81,6 +86,14 @@ typedef own wasm_trap_t *(*stepwell_func_unchecked_callback_t)(void *env,
 
 /** Up to where a call has come, one of `enum stepwell_call_enum`. */
 typedef int32_t stepwell_call_status_t;
+
+/** A descriptor of the process that a call's guest waits for. */
+typedef struct stepwell_call_io_t {
+  /** Its number. It is the guest's: it is there until the call is run. */
+  int32_t fd;
+  /** Whether there is to be room to write, in the place of something to read. */
+  bool write;
+} stepwell_call_io_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -315,6 +328,48 @@ own stepwell_error_t *stepwell_call_results(const stepwell_call_t *call,
 STEPWELL_API
 void stepwell_call_wait_at_deadline(stepwell_call_t *call,
                                     bool wait);
+
+/**
+ * Whether the call's guest waits where WASI would block: where it sleeps, or reads what is not there yet. Then the
+ * call is `STEPWELL_CALL_BLOCKED`. It goes on when it is run at the time, or when one of the descriptors is ready; run
+ * before that, it waits again. It does not wait at first: whoever runs it is blocked. What is written always blocks,
+ * and so does WASI in a guest that a host function has called in turn.
+ *
+ * ```c
+ * stepwell_call_wait_at_io(call, true);
+ * while (!(error = stepwell_call_run(call, &trap, &status)) && status == STEPWELL_CALL_BLOCKED) {
+ *   stepwell_call_io_t waits[16];
+ *   size_t count = stepwell_call_io(call, waits, 16);
+ *   poll_or_work(waits, count < 16 ? count : 16, stepwell_call_io_timeout(call));
+ * }
+ * ```
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+void stepwell_call_wait_at_io(stepwell_call_t *call,
+                              bool wait);
+
+/**
+ * In how many nanoseconds from now a call is to be run whose guest waits where WASI would block: 0 if that is now.
+ * `UINT64_MAX` where it waits for no time, or not for WASI.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+uint64_t stepwell_call_io_timeout(const stepwell_call_t *call);
+
+/**
+ * Writes the descriptors that a call's guest waits for where WASI would block to `out`, the first ones, if there are
+ * more than `capacity`. Returns how many there are, none where it waits for a time alone, or not for WASI; with a
+ * `capacity` of 0, `out` may be NULL.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API
+size_t stepwell_call_io(const stepwell_call_t *call,
+                        stepwell_call_io_t *out,
+                        size_t capacity);
 
 /**
  * What a host function returns in the place of a trap when it has no answer yet. If the guest was called by

@@ -19,7 +19,7 @@ Everything is closed when it is no longer used, or at once by `close()` or `with
 that is in it.
 """
 from ._bindings import VERSION, Action, CallStatus, DebugTier, ErrorCode, Events, ExceptionStops, Feature, Profiler, Scope, StopReason, TrapCode, VariableKind, WatchKind
-from .call import Call
+from .call import Blocked, Call
 from .debugger import Attacher, BreakPlace, Breakpoint, BreakpointSet, CoveredBlock, CoveredSide, Debugger, Evaluated, Frame, Locals, Pauser, Stop, StopQueue, Variable, Watchpoint, WatchHit
 from .engine import Engine
 from .errors import Error, Exit, GuestException, NotYet, Source, Trap, TrapFrame, name_to_show
@@ -43,7 +43,7 @@ for _shown in (Action, CallStatus, DebugTier, ErrorCode, Events, ExceptionStops,
     _shown.__module__ = __name__
 
 __all__ = [
-    "Action", "AnyRef", "ArrayRef", "ArrayType", "Attacher", "BreakPlace", "Breakpoint", "BreakpointSet", "Call", "CallStatus", "Caller", "CoveredBlock", "CoveredSide", "CustomSection", "DebugTier", "Debugger",
+    "Action", "AnyRef", "ArrayRef", "ArrayType", "Attacher", "Blocked", "BreakPlace", "Breakpoint", "BreakpointSet", "Call", "CallStatus", "Caller", "CoveredBlock", "CoveredSide", "CustomSection", "DebugTier", "Debugger",
     "Engine", "Error", "ErrorCode", "Evaluated", "Events", "ExceptionStops", "Exit", "ExnRef", "ExportType", "Exports", "Extern",
     "ExternRef", "Feature", "FieldType", "Frame", "Func", "FuncType", "FunctionInfo", "Global", "GlobalType", "GuestException",
     "I31Ref", "ImportType", "Instance", "InstancePre", "Instruction", "Interrupt", "LinePlace", "LineRow", "Linker", "Locals", "MachineCode", "Memory", "MemoryType",

@@ -286,6 +286,7 @@ STEPWELL_CALL_WAITING = 3
 STEPWELL_CALL_OUT_OF_SLICE = 4
 STEPWELL_CALL_AT_DEADLINE = 5
 STEPWELL_CALL_STOPPED = 6
+STEPWELL_CALL_BLOCKED = 7
 class CallStatus(IntEnum):
     NEW = 0
     RUNNING = 1
@@ -294,6 +295,7 @@ class CallStatus(IntEnum):
     OUT_OF_SLICE = 4
     AT_DEADLINE = 5
     STOPPED = 6
+    BLOCKED = 7
 class stepwell_call_t(Structure): pass
 class stepwell_caller_t(Structure): pass
 class stepwell_typed_func_t(Structure): pass
@@ -302,6 +304,8 @@ class stepwell_raw_val_t(Union): pass
 stepwell_raw_val_t._fields_ = [('i32', c_int32), ('i64', c_int64), ('f32', float32_t), ('f64', float64_t), ('v128', c_uint8 * 16), ('words', c_uint64 * 2)]
 stepwell_func_unchecked_callback_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(stepwell_caller_t), POINTER(stepwell_raw_val_t))
 stepwell_call_status_t = c_int32
+class stepwell_call_io_t(Structure): pass
+stepwell_call_io_t._fields_ = [('fd', c_int32), ('write', c_bool)]
 class stepwell_sharedmemory_t(Structure): pass
 class stepwell_exception_t(Structure): pass
 class stepwell_tag_t(Structure): pass
@@ -903,6 +907,9 @@ stepwell_call_answer = function("stepwell_call_answer", POINTER(stepwell_error_t
 stepwell_call_answer_trap = function("stepwell_call_answer_trap", POINTER(stepwell_error_t), [POINTER(stepwell_call_t), POINTER(wasm_trap_t)])
 stepwell_call_results = function("stepwell_call_results", POINTER(stepwell_error_t), [POINTER(stepwell_call_t), POINTER(wasm_val_vec_t)])
 stepwell_call_wait_at_deadline = function("stepwell_call_wait_at_deadline", None, [POINTER(stepwell_call_t), c_bool])
+stepwell_call_wait_at_io = function("stepwell_call_wait_at_io", None, [POINTER(stepwell_call_t), c_bool])
+stepwell_call_io_timeout = function("stepwell_call_io_timeout", c_uint64, [POINTER(stepwell_call_t)])
+stepwell_call_io = function("stepwell_call_io", c_size_t, [POINTER(stepwell_call_t), POINTER(stepwell_call_io_t), c_size_t])
 stepwell_trap_not_yet = function("stepwell_trap_not_yet", POINTER(wasm_trap_t), [POINTER(wasm_store_t), c_uint64])
 stepwell_tabletype_new = function("stepwell_tabletype_new", POINTER(wasm_tabletype_t), [POINTER(wasm_valtype_t), c_uint64, c_bool, c_uint64, c_bool])
 stepwell_tabletype_min = function("stepwell_tabletype_min", c_uint64, [POINTER(wasm_tabletype_t)])

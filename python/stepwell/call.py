@@ -6,8 +6,9 @@ What is awaited is of asyncio, which is imported where the first call is awaited
 from __future__ import annotations
 
 import itertools
+import os
 from ctypes import POINTER, byref, c_int32
-from typing import TYPE_CHECKING, Any, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Tuple, Union
 
 from . import _bindings as c
 from . import _calls
@@ -28,6 +29,7 @@ CallStatus.__doc__ = """Up to where a `Call` has come.
 - `OUT_OF_SLICE`: the fuel that `call.run_slice()` was given is used up.
 - `AT_DEADLINE`: the store's deadline is over: `call.wait_at_deadline()`.
 - `STOPPED`: its guest stands at a stop that is looked at later: `call.stop`.
+- `BLOCKED`: WASI was to sleep, or to read what is not there yet: `call.wait_at_io()`, `call.blocked`.
 """
 
 _numbers = itertools.count(1)
@@ -59,6 +61,57 @@ class _Waiter:
         self.told = False
         uncancel = getattr(self.task, "uncancel", None)  # from Python 3.11 on
         return uncancel is not None and uncancel() > 0
+
+
+class Blocked(NamedTuple):
+    """What a guest waits for where WASI would block."""
+
+    timeout: Optional[float]
+    """In how many seconds it is to go on; None if it waits for no time."""
+    reads: Tuple[int, ...]
+    """The descriptors of which something is to be there to read. They are the guest's: they are there until its call is run."""
+    writes: Tuple[int, ...]
+    """Those in which there is to be room to write."""
+
+    async def ready(self) -> None:
+        """Comes back at the time, or when one of the descriptors is ready. Of asyncio."""
+        import asyncio
+
+        if not self.reads and not self.writes:
+            await asyncio.sleep(self.timeout or 0)
+            return
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+
+        def wake() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        copies: List[Tuple[Any, int]] = []
+        try:
+            for fds, add, remove in ((self.reads, loop.add_reader, loop.remove_reader), (self.writes, loop.add_writer, loop.remove_writer)):
+                for fd in fds:
+                    fd = os.dup(fd)  # the loop may wait for the same descriptor for somebody else
+                    copies.append((remove, fd))
+                    try:
+                        add(fd, wake)
+                    except PermissionError:
+                        wake()  # what cannot be waited for is always ready
+            await asyncio.wait((future,), timeout=self.timeout)
+        finally:
+            for remove, fd in copies:
+                remove(fd)
+                os.close(fd)
+
+
+def _runs_asyncio() -> bool:
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False  # another kind of loop runs this
+    return True
 
 
 class Call(StoreObject):
@@ -154,6 +207,27 @@ class Call(StoreObject):
         with self._store._lock:
             c.stepwell_call_wait_at_deadline(self._handle, on)
 
+    def wait_at_io(self, on: bool = True) -> None:
+        """Has its guest wait where WASI would block: where it sleeps, or reads what is not there yet. Then `run()` returns `CallStatus.BLOCKED`, and
+        `blocked` says what is waited for. `call_async` and `run_async` do this and wait for it. What is written always blocks, and so does WASI in
+        a guest that a host function has called in turn."""
+        with self._store._lock:
+            c.stepwell_call_wait_at_io(self._handle, on)
+
+    @property
+    def blocked(self) -> Optional[Blocked]:
+        """What its guest waits for where WASI would block, or None: the call is to be run at the time, or when one of the descriptors is ready; run
+        before that, it waits again."""
+        with self._store._lock:
+            handle = self._handle
+            if c.stepwell_call_status(handle) != CallStatus.BLOCKED:
+                return None
+            room = (c.stepwell_call_io_t * c.stepwell_call_io(handle, None, 0))()
+            c.stepwell_call_io(handle, room, len(room))
+            left = c.stepwell_call_io_timeout(handle)
+            return Blocked(None if left == 2**64 - 1 else left / 1e9,
+                           tuple(on.fd for on in room if not on.write), tuple(on.fd for on in room if on.write))
+
     def answer(self, value: Any = None) -> None:
         """Says what its guest goes on with when the call is run next: what the host function returns, or at a stop an `Action`, of which what is
         said last counts; None is what `call.stop` was told, and a `Trap` ends the guest."""
@@ -218,6 +292,7 @@ class Call(StoreObject):
             raise Error("the call is awaited already", ErrorCode.STATE)
         self._is_awaited = True
         try:
+            self.wait_at_io(_runs_asyncio())
             while True:
                 status = self.run() if slice is None else self.run_slice(slice)
                 if status == CallStatus.FINISHED:
@@ -233,10 +308,11 @@ class Call(StoreObject):
         """Awaits what its guest waits for, and gives it that."""
         import asyncio
 
-        if status not in (CallStatus.WAITING, CallStatus.STOPPED):
+        blocked = self.blocked if status == CallStatus.BLOCKED else None
+        if blocked is None and status not in (CallStatus.WAITING, CallStatus.STOPPED):
             await asyncio.sleep(0)
             return
-        token = self.token
+        token = self.token if blocked is None else blocked.ready()
         if not _calls.is_awaitable(token):
             what = f"a host function has raised NotYet({token!r})" if status == CallStatus.WAITING else "on_stop has returned Action.LATER"
             self.fail(Error(f"{what}, which cannot be awaited: use Call.run(), or make it `async def`", ErrorCode.STATE))
@@ -256,7 +332,7 @@ class Call(StoreObject):
             if waiter is None or not waiter.told or waiter.take_back():
                 raise
         except BaseException as exception:
-            if self.closed:
+            if self.closed or blocked is not None:
                 raise
             self.fail(exception)
             return
@@ -267,6 +343,8 @@ class Call(StoreObject):
                 if waiter.told:
                     waiter.take_back()
         self._handle  # it may have been closed meanwhile
+        if blocked is not None:
+            return
         try:
             self.answer(value)
         except Exception as exception:

@@ -357,10 +357,10 @@ pub unsafe extern "C" fn stepwell_call_wait_at_deadline(call: *mut stepwell_call
     });
 }
 
-/// Whether the call's guest waits where WASI would block: where it sleeps, or reads what is not there yet. Then the call
-/// is `STEPWELL_CALL_BLOCKED`. It goes on when it is run at the time, or when one of the descriptors is ready; run
-/// before that, it waits again. It does not wait at first: whoever runs it is blocked. What is written always blocks, and
-/// so does WASI in a guest that a host function has called in turn.
+/// Whether the call's guest waits where WASI would block: where it sleeps, or reads what is not there yet. Then the
+/// call is `STEPWELL_CALL_BLOCKED`. It goes on when it is run at the time, or when one of the descriptors is ready; run
+/// before that, it waits again. It does not wait at first: whoever runs it is blocked. What is written always blocks,
+/// and so does WASI in a guest that a host function has called in turn.
 ///
 /// ```c
 /// stepwell_call_wait_at_io(call, true);

@@ -1,6 +1,11 @@
 /* Calls on stacks of their own: an event loop with many of them, slices, stops that are answered later, on any thread. */
 #include "check.h"
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { CALLS = 40 };
 
@@ -199,6 +204,59 @@ static void deadlines(void) {
   wasm_engine_delete(engine);
 }
 
+/* A guest sleeps, and reads from a pipe; whoever runs it is not blocked. */
+static void blocked(wasm_engine_t *engine) {
+  char path[64];
+  int fd;
+  stepwell_call_io_t io = {-1, true};
+  struct guest guest = {wasm_store_new(engine), NULL, NULL};
+  stepwell_linker_t *linker = stepwell_linker_new(engine);
+  stepwell_wasi_config_t *config = stepwell_wasi_config_new();
+  stepwell_call_t *sleeps, *reads;
+  snprintf(path, sizeof path, "/tmp/stepwell-suspended-%ld", (long)getpid());
+  CHECK(mkfifo(path, 0600) == 0);
+  fd = open(path, O_RDWR);
+  CHECK(fd >= 0);
+  OK(stepwell_wasi_config_stdin_file_set(config, path));
+  unlink(path);
+  OK(stepwell_linker_define_wasi(linker, guest.store, config));
+  guest.module = MODULE(guest.store, IO_GUEST);
+  OK(stepwell_linker_instantiate(linker, guest.store, guest.module, &guest.instance, NULL));
+  stepwell_linker_delete(linker);
+  sleeps = call_of(&guest, "sleep", 300);
+  reads = call_of(&guest, "read", 1000);
+  CHECK(stepwell_call_io_timeout(sleeps) == UINT64_MAX && stepwell_call_io(sleeps, NULL, 0) == 0);
+  stepwell_call_wait_at_io(sleeps, true);
+  stepwell_call_wait_at_io(reads, true);
+  CHECK(run(reads) == STEPWELL_CALL_BLOCKED && run(sleeps) == STEPWELL_CALL_BLOCKED);
+  CHECK(stepwell_call_io_timeout(sleeps) <= 300 * 1000000u && stepwell_call_io(sleeps, &io, 1) == 0);
+  CHECK(stepwell_call_io_timeout(reads) == UINT64_MAX && stepwell_call_io(reads, NULL, 0) == 1);
+  CHECK(stepwell_call_io(reads, &io, 1) == 1 && !io.write);
+  {
+    struct pollfd pollfd = {0, POLLIN, 0};
+    pollfd.fd = io.fd;
+    CHECK(poll(&pollfd, 1, 0) == 0 && run(reads) == STEPWELL_CALL_BLOCKED);
+    CHECK(write(fd, "*", 1) == 1 && poll(&pollfd, 1, -1) == 1);
+  }
+  CHECK(run(reads) == STEPWELL_CALL_FINISHED && result_of(reads) == 1000 + '*');
+  while (stepwell_call_status(sleeps) == STEPWELL_CALL_BLOCKED) {
+    uint64_t left = stepwell_call_io_timeout(sleeps);
+    CHECK(left < 1000000000);
+    poll(NULL, 0, (int)(left / 1000000) + 1);
+    run(sleeps);
+  }
+  CHECK(result_of(sleeps) == 0);
+  stepwell_call_delete(sleeps);
+  stepwell_call_delete(reads);
+  /* One that waits is given up. */
+  sleeps = call_of(&guest, "sleep", 3600000);
+  stepwell_call_wait_at_io(sleeps, true);
+  CHECK(run(sleeps) == STEPWELL_CALL_BLOCKED);
+  stepwell_call_delete(sleeps);
+  end(&guest);
+  close(fd);
+}
+
 static int told;
 
 static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
@@ -306,6 +364,7 @@ int main(void) {
   wasm_engine_t *engine = wasm_engine_new();
   event_loop(engine);
   usual(engine);
+  blocked(engine);
   wasm_engine_delete(engine);
   slices();
   deadlines();

@@ -322,6 +322,29 @@ void slices() {
   CHECK(!ended && ended.error().trap_code() == TrapCode::OutOfFuel);
 }
 
+/// A guest sleeps, and nobody with it.
+void blocked() {
+  Engine engine;
+  Store store(engine);
+  Linker linker(engine);
+  linker.define_wasi(store, WasiConfig());
+  const Instance instance = linker.instantiate(store, Module(store, bytes(IO_GUEST)));
+  Call call(instance.func("sleep"), 100);
+  call.wait_at_io();
+  CHECK(!call.io_timeout() && call.io().empty());
+  CHECK(call.run() == CallStatus::Blocked && *call.io_timeout() <= std::chrono::milliseconds(100) && call.io().empty());
+  while (call.status() != CallStatus::Finished) {
+    std::this_thread::sleep_for(*call.io_timeout());
+    call.run();
+  }
+  CHECK(call.results().at(0).i32() == 0);
+  Call end(instance.func("read"), 0); // nothing is waited for
+  end.wait_at_io();
+  CHECK(end.run() == CallStatus::Finished && end.results().at(0).i32() == -1);
+  Call usual(instance.func("sleep"), 1);
+  CHECK(usual.run() == CallStatus::Finished);
+}
+
 void deadlines() {
   Engine engine(Config().epoch(true));
   Guest guest(engine);
@@ -508,6 +531,7 @@ int main() {
   failures();
   ownership();
   slices();
+  blocked();
   deadlines();
   stops();
   stops_and_failures();

@@ -3,6 +3,8 @@ import asyncio
 import contextlib
 import gc
 import inspect
+import os
+import select
 import sys
 import threading
 import time
@@ -17,7 +19,7 @@ import wasm
 from guests import const, get
 from stepwell import (
     Action, Call, Caller, CallStatus, Debugger, Engine, Error, ErrorCode, Events, ExnRef, Exit, ExternRef, Func, GuestException, Instance, Linker,
-    Memory, Module, NotYet, StopQueue, StopReason, Store, Tag, Trap, TrapCode, i32, i64,
+    Memory, Module, NotYet, StopQueue, StopReason, Store, Tag, Trap, TrapCode, Wasi, i32, i64,
 )
 from test_bindings import python
 from wasm import CALL, DROP, END, LOOP, code, u
@@ -437,6 +439,75 @@ class Slices(Case):
         with self.assertRaises(Trap) as caught:
             asyncio.run(exports.count.call_async(1 << 20, slice=100))
         self.assertEqual(caught.exception.trap_code, TrapCode.OUT_OF_FUEL)
+
+
+class Io(unittest.TestCase):
+    """Guests that wait where WASI would block."""
+
+    def setUp(self):
+        self.engine = Engine()
+        self.store = Store(self.engine)
+        self.addCleanup(self.store.close)
+        end, self.pipe = os.pipe()
+        before = os.dup(0)
+        os.dup2(end, 0)
+        self.addCleanup(os.close, before)
+        self.addCleanup(os.dup2, before, 0)
+        self.addCleanup(os.close, self.pipe)
+        self.addCleanup(os.close, end)
+        linker = Linker(self.engine)
+        linker.define_wasi(self.store, Wasi(stdin="inherit"))
+        self.exports = linker.instantiate(self.store, Module(self.engine, guests.of_c("IO_GUEST"))).exports
+
+    def test_by_hand(self):
+        call = Call(self.exports.sleep, 50)
+        self.assertIsNone(call.blocked)
+        call.wait_at_io()
+        self.assertEqual(call.run(), CallStatus.BLOCKED)
+        self.assertIn("blocked", repr(call))
+        self.assertEqual(call.blocked[1:], ((), ()))
+        self.assertTrue(0 <= call.blocked.timeout <= 0.05)
+        while call.status == CallStatus.BLOCKED:
+            time.sleep(call.blocked.timeout)
+            call.run()
+        self.assertEqual((call.blocked, call.results()), (None, 0))
+        call = Call(self.exports.read, 1000)
+        call.wait_at_io()
+        self.assertEqual(call.run(), CallStatus.BLOCKED)
+        fd, = call.blocked.reads
+        self.assertIsNone(call.blocked.timeout)
+        os.write(self.pipe, b"*")
+        self.assertEqual(select.select([fd], [], [], 10)[0], [fd])
+        self.assertEqual((call.run(), call.results()), (CallStatus.FINISHED, 1000 + ord("*")))
+
+    def test_other_tasks_run_meanwhile(self):
+        async def main():
+            begun = time.monotonic()
+            sleeps = [asyncio.ensure_future(self.exports.sleep.call_async(100)) for _ in range(20)]
+            reads = [asyncio.ensure_future(self.exports.read.call_async(n)) for n in (0, 1000)]
+            await asyncio.sleep(0.01)
+            self.assertFalse(any(task.done() for task in sleeps + reads))
+            self.assertEqual(self.exports.sleep(0), 0)
+            self.assertEqual(await asyncio.gather(*sleeps), [0] * 20)
+            self.assertGreaterEqual(time.monotonic() - begun, 0.1)
+            os.write(self.pipe, b"ab")  # each of them has one
+            self.assertEqual(sum(await asyncio.gather(*reads)), 1000 + ord("a") + ord("b"))
+        asyncio.run(main())
+
+    def test_cancelled_and_closed(self):
+        async def main():
+            fds = set(os.listdir("/proc/self/fd"))
+            for function, n in ((self.exports.read, 0), (self.exports.sleep, 3_600_000)):
+                with self.assertRaises(asyncio.TimeoutError):
+                    await asyncio.wait_for(function.call_async(n), 0.02)
+                call = Call(function, n)
+                task = asyncio.ensure_future(call.run_async())
+                await asyncio.sleep(0.01)
+                call.close()
+                with self.assertRaises(ValueError):
+                    await task
+            self.assertEqual(set(os.listdir("/proc/self/fd")), fds)
+        asyncio.run(main())
 
 
 class Deadlines(Case):

@@ -19,7 +19,8 @@ use std::ptr::NonNull;
 /// A call of a function on a stack of its own, which can be left in the middle: where a host function that the guest
 /// calls has no answer yet ([`NotYet`](crate::runtime::NotYet)), where a slice of fuel or a deadline is over, where
 /// WASI would block, or at a stop that a debugger does not answer at once. [`Call::run`] returns then, and goes on from
-/// there when it is called again: on whichever thread has the store, and whatever other calls, of this store and of others, have run meanwhile.
+/// there when it is called again: on whichever thread has the store, and whatever other calls, of this store and of
+/// others, have run meanwhile.
 ///
 /// Host functions and callbacks run on the stack of whoever calls `run`, so that nothing of the host's is ever left in
 /// the middle. A guest that a host function calls in turn, as usual, cannot wait.
