@@ -95,9 +95,10 @@ impl Switch {
     /// Leaves the stack for the one on which [`Fiber::resume`] was called. Returns when that is called again.
     ///
     /// # Safety
-    /// The work of this switch calls it, on its own stack; what it holds may change threads.
-    // A caller that this is part of might know where its thread's own data is, from before.
-    #[inline(never)]
+    /// The work of this switch calls it, on its own stack; what it holds may change threads. The function that calls it
+    /// is not inlined, and does nothing with what is a thread's: it might know where that is from before.
+    // Behind a switch no return is where the processor expects it, so there are few of them.
+    #[inline(always)]
     pub unsafe fn leave(&self) {
         self.0.suspend(());
     }

@@ -53,6 +53,7 @@ impl StoreInner {
 ///
 /// # Safety
 /// As [`due`].
+#[inline(always)]
 unsafe fn look(store: NonNull<StoreInner>, may: unsafe fn(NonNull<StoreInner>) -> bool, code: TrapCode) -> bool {
     // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
     unsafe {
@@ -81,6 +82,7 @@ unsafe fn look(store: NonNull<StoreInner>, may: unsafe fn(NonNull<StoreInner>) -
 ///
 /// # Safety
 /// The store is alive, and no reference to its inside is held.
+#[inline(always)]
 unsafe fn has_more_fuel(store: NonNull<StoreInner>) -> bool {
     // SAFETY: the caller's promise; each reference to the inside ends before the host is called.
     unsafe {
@@ -112,7 +114,7 @@ unsafe fn has_more_fuel(store: NonNull<StoreInner>) -> bool {
 /// # Safety
 /// The store is alive, no reference to its inside is held, the guest's stack is one that can be left, and the exit
 /// frame is noted.
-#[cold]
+#[inline(always)]
 unsafe fn waits(store: NonNull<StoreInner>, what: Awaited) -> bool {
     // SAFETY: the caller's promise.
     match unsafe { wait_for(store, what) } {

@@ -191,6 +191,8 @@ unsafe fn oldest(newest: *mut EventRecord, end: *mut EventRecord) -> Option<*mut
 ///
 /// # Safety
 /// As [`go_to`]; it has a stack, and what it waits for is there.
+// Behind a switch of stacks no return is where the processor expects it, so there are few of them.
+#[inline(always)]
 pub(in crate::runtime) unsafe fn go_on(store: NonNull<StoreInner>, call: NonNull<CallState>) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
@@ -225,6 +227,7 @@ pub(in crate::runtime) unsafe fn go_on(store: NonNull<StoreInner>, call: NonNull
 ///
 /// # Safety
 /// As [`go_to`]; its guest does not run.
+#[cold]
 pub(in crate::runtime) unsafe fn give_up(store: NonNull<StoreInner>, call: NonNull<CallState>) {
     // SAFETY: the caller's promise.
     unsafe {
