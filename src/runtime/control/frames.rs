@@ -615,18 +615,13 @@ impl StoreInner {
         if let Some(call) = calls.find(|call| call.stack.contains(&fp)) {
             return call.depth;
         }
-        let (mut at, mut found) = (self.vm.activation, false);
-        while !at.is_null() {
-            // SAFETY: linked activations are live, and so is the call that one is of.
-            unsafe {
-                if std::ptr::eq((*at).store, &raw const self.vm) {
-                    match (*at).call.cast::<CallState>().as_ref() {
-                        Some(call) if found => return call.depth + 1,
-                        Some(_) => {}
-                        None => found = found || fp <= (*at).entry_sp,
-                    }
-                }
-                at = (*at).previous;
+        let mut found = false;
+        for entry in self.entries() {
+            // SAFETY: the call that a live entry is of is live.
+            match unsafe { entry.call.cast::<CallState>().as_ref() } {
+                Some(call) if found => return call.depth + 1,
+                Some(_) => {}
+                None => found = found || fp <= entry.entry_sp,
             }
         }
         0

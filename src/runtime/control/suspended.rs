@@ -154,18 +154,9 @@ unsafe fn begin(store: NonNull<StoreInner>, call: NonNull<CallState>) -> Result<
         let state = call.as_ptr();
         let stack = (*store.as_ptr()).engine.stacks().take()?;
         (*state).stack = stack.bounds();
-        let (mut entry, mut outer) = ((*store.as_ptr()).vm.activation, 0);
-        while let Some(newest) = entry.as_ref() {
-            if std::ptr::eq(newest.store, store.as_ptr().cast())
-                && let Some(call) = newest.call.cast::<CallState>().as_ref()
-            {
-                // That one's, and that of who runs it.
-                outer = call.depth + 1;
-                break;
-            }
-            entry = newest.previous;
-        }
-        (*state).depth = outer + 1;
+        let newest = (&*store.as_ptr()).entries().find_map(|entry| entry.call.cast::<CallState>().as_ref());
+        // Its own, and that of who runs it.
+        (*state).depth = newest.map_or(0, |call| call.depth + 1) + 1;
         ((*state).activation.store, (*state).activation.call) = (store.as_ptr().cast(), state.cast());
         (*state).fiber = Some(Fiber::new(stack, move |switch| work(store, call, switch)));
         Ok(())

@@ -5,7 +5,7 @@
 //! the stack of whoever runs the call. So when a call is left in the middle, there is no frame of anybody else's on
 //! its stack, and another thread may go on with it.
 
-use crate::abi::ValRaw;
+use crate::abi::{Activation, ValRaw};
 use crate::base::{Error, ErrorKind, Result, ValType};
 use crate::runtime::compiled::config::LEAST_BELOW_FLOOR;
 use crate::runtime::store::calls::{Awaited, CallName, CallState, LeftAt, Outer, Phase, StackLimits};
@@ -24,6 +24,15 @@ impl StoreInner {
     pub(in crate::runtime) fn waiting_calls(&self) -> impl Iterator<Item = &CallState> {
         // SAFETY: the store owns them.
         self.calls.all().map(|call| unsafe { call.as_ref() }).filter(|call| call.waits_at().is_some())
+    }
+
+    /// The entries into guests of the store that have not been left, the newest first.
+    pub(in crate::runtime) fn entries(&self) -> impl Iterator<Item = &Activation> {
+        // SAFETY: linked activations are live.
+        let all = std::iter::successors(unsafe { self.vm.activation.as_ref() }, |entry| unsafe {
+            entry.previous.as_ref()
+        });
+        all.filter(|entry| std::ptr::eq(entry.store, &raw const self.vm))
     }
 
     /// The events in which guests wait whose stacks were left.
