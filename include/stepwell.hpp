@@ -3547,6 +3547,11 @@ public:
     if (status() != CallStatus::Waiting) return std::nullopt;
     return stepwell_call_token(need());
   }
+  /// The type of the host function that has no answer yet; nothing where its guest does not wait for one.
+  std::optional<FuncType> awaited_type() const {
+    if (status() != CallStatus::Waiting) return std::nullopt;
+    return detail::to_type(detail::OwnedFuncType(stepwell_call_awaited_type(need())).get());
+  }
   /// Answers the host function that had no answer yet, with its results: `call.answer(1, 2.5)`. The guest has them when the call is run
   /// next. An error if it waits for no answer, and if they are not of the function's type.
   template <class... Results> Result<void> try_answer(Results &&...results) {

@@ -287,6 +287,14 @@ STEPWELL_API
 uint64_t stepwell_call_token(const stepwell_call_t *call);
 
 /**
+ * The type of the host function that has no answer yet: what it is to be answered with. NULL, and
+ * `stepwell_last_error()`, where the call's guest waits for none.
+ *
+ * Thread: one at a time per store.
+ */
+STEPWELL_API own wasm_functype_t *stepwell_call_awaited_type(const stepwell_call_t *call);
+
+/**
  * Answers the host function that had no answer yet with its results, which are borrowed; NULL are none. The guest has
  * them when the call is run next.
  *

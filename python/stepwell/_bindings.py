@@ -903,6 +903,7 @@ stepwell_call_run = function("stepwell_call_run", POINTER(stepwell_error_t), [PO
 stepwell_call_run_slice = function("stepwell_call_run_slice", POINTER(stepwell_error_t), [POINTER(stepwell_call_t), c_uint64, POINTER(POINTER(wasm_trap_t)), POINTER(stepwell_call_status_t)])
 stepwell_call_status = function("stepwell_call_status", stepwell_call_status_t, [POINTER(stepwell_call_t)])
 stepwell_call_token = function("stepwell_call_token", c_uint64, [POINTER(stepwell_call_t)])
+stepwell_call_awaited_type = function("stepwell_call_awaited_type", POINTER(wasm_functype_t), [POINTER(stepwell_call_t)])
 stepwell_call_answer = function("stepwell_call_answer", POINTER(stepwell_error_t), [POINTER(stepwell_call_t), POINTER(wasm_val_vec_t)])
 stepwell_call_answer_trap = function("stepwell_call_answer_trap", POINTER(stepwell_error_t), [POINTER(stepwell_call_t), POINTER(wasm_trap_t)])
 stepwell_call_results = function("stepwell_call_results", POINTER(stepwell_error_t), [POINTER(stepwell_call_t), POINTER(wasm_val_vec_t)])

@@ -4,13 +4,16 @@ use super::func::get;
 use super::module_source::write_rows;
 use super::plumbing::cell::{Entered, StoreCell};
 use super::plumbing::guard::{or_abort, or_error, or_last_error, or_null, or_value};
-use super::plumbing::handles::{stepwell_call_t, stepwell_error_t, wasm_func_t, wasm_store_t, wasm_trap_t};
+use super::plumbing::handles::{
+    stepwell_call_t, stepwell_error_t, wasm_func_t, wasm_functype_t, wasm_store_t, wasm_trap_t,
+};
 use super::plumbing::object::Object;
 use super::plumbing::own::{Out, Own, borrow, handle, is_misuse};
 use super::plumbing::trap_object::TrapObject;
 use super::plumbing::vec;
 use super::stop;
 use super::trap::{take_error, trap_or_error};
+use super::type_object::TypeObject;
 use super::val::{list_from_c, to_c};
 use super::vecs::wasm_val_vec_t;
 use crate::base::{Error, ErrorKind, Result};
@@ -268,6 +271,18 @@ pub unsafe extern "C" fn stepwell_call_token(call: *const stepwell_call_t) -> u6
                 _ => Ok(0),
             })
         }
+    })
+}
+
+/// The type of the host function that has no answer yet: what it is to be answered with. NULL, and
+/// `stepwell_last_error()`, where the call's guest waits for none.
+///
+/// Thread: one at a time per store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_call_awaited_type(call: *const stepwell_call_t) -> Own<wasm_functype_t> {
+    or_null("stepwell_call_awaited_type", || {
+        // SAFETY: C passes a live call or NULL.
+        unsafe { with(call, |object, store| Ok(Own::new(TypeObject::from_func(&object.call.awaited_type(&*store)?)))) }
     })
 }
 

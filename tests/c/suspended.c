@@ -87,6 +87,11 @@ static void event_loop(wasm_engine_t *engine) {
     CHECK(stepwell_call_status(calls[i]) == STEPWELL_CALL_NEW && stepwell_call_token(calls[i]) == 0);
     CHECK(run(calls[i]) == STEPWELL_CALL_WAITING && stepwell_call_token(calls[i]) == (uint64_t)i + 1);
     FAILS(stepwell_call_run(calls[i], NULL, NULL), STEPWELL_ERROR_STATE, "not been answered");
+    {
+      wasm_functype_t *type = stepwell_call_awaited_type(calls[i]);
+      CHECK(wasm_functype_results(type)->size == 1 && wasm_functype_params(type)->size == 1);
+      wasm_functype_delete(type);
+    }
     FAILS(stepwell_call_answer(calls[i], NULL), STEPWELL_ERROR_ARGUMENT, "0 results");
   }
   for (int turn = 1; turn <= 2; turn++) {
@@ -98,6 +103,8 @@ static void event_loop(wasm_engine_t *engine) {
   for (int i = CALLS - 1; i >= 0; i -= 2) {
     CHECK(result_of(calls[i]) == 10 * i + 5 + 10 * (i + 1) + 5 && result_of(calls[i]) == 20 * i + 20);
     FAILS(stepwell_call_run(calls[i], NULL, NULL), STEPWELL_ERROR_STATE, "done");
+    CHECK(!stepwell_call_awaited_type(calls[i]));
+    LAST("waits for no answer");
     stepwell_call_delete(calls[i]);
   }
   {

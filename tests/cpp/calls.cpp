@@ -44,6 +44,7 @@ private:
 /// Answers both host functions of `twice`, and has its result.
 std::int32_t finish(Call &call, std::int32_t value) {
   if (call.status() == CallStatus::New) CHECK(call.run() == CallStatus::Waiting);
+  CHECK(call.awaited_type()->results.size() == 1);
   call.answer(value);
   CHECK(call.run() == CallStatus::Waiting && call.status() == CallStatus::Waiting);
   call.answer(value);

@@ -29,9 +29,8 @@ impl StoreInner {
     /// The entries into guests of the store that have not been left, the newest first.
     pub(in crate::runtime) fn entries(&self) -> impl Iterator<Item = &Activation> {
         // SAFETY: linked activations are live.
-        let all = std::iter::successors(unsafe { self.vm.activation.as_ref() }, |entry| unsafe {
-            entry.previous.as_ref()
-        });
+        let all =
+            std::iter::successors(unsafe { self.vm.activation.as_ref() }, |entry| unsafe { entry.previous.as_ref() });
         all.filter(|entry| std::ptr::eq(entry.store, &raw const self.vm))
     }
 
