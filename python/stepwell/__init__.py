@@ -22,10 +22,11 @@ from ._bindings import VERSION, Action, CallStatus, DebugTier, ErrorCode, Events
 from .call import Call
 from .debugger import Attacher, BreakPlace, Breakpoint, BreakpointSet, CoveredBlock, CoveredSide, Debugger, Evaluated, Frame, Locals, Pauser, Stop, StopQueue, Variable, Watchpoint, WatchHit
 from .engine import Engine
-from .errors import Error, Exit, GuestException, NotYet, Source, Trap, TrapFrame, name_to_show
+from .errors import Error, Exit, GuestException, NotYet, Source, TimedOut, Trap, TrapFrame, name_to_show
 from .instance import Exports, Instance
 from .linker import InstancePre, Linker
 from .module import CustomSection, FunctionInfo, Instruction, LinePlace, LineRow, MachineCode, Module, wat2wasm
+from .prompt import Quit, Session
 from .store import Interrupt, Store
 from .types import (
     ArrayType, ExportType, FieldType, FuncType, GlobalType, ImportType, MemoryType, StructType, TableType, TagType, f32,
@@ -47,7 +48,7 @@ __all__ = [
     "Engine", "Error", "ErrorCode", "Evaluated", "Events", "ExceptionStops", "Exit", "ExnRef", "ExportType", "Exports", "Extern",
     "ExternRef", "Feature", "FieldType", "Frame", "Func", "FuncType", "FunctionInfo", "Global", "GlobalType", "GuestException",
     "I31Ref", "ImportType", "Instance", "InstancePre", "Instruction", "Interrupt", "LinePlace", "LineRow", "Linker", "Locals", "MachineCode", "Memory", "MemoryType",
-    "Module", "NotYet", "Pauser", "Profiler", "Scope", "SharedMemory", "Source", "Stop", "StopQueue", "StopReason", "Store", "StructRef", "StructType",
-    "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame", "Variable", "VariableKind", "Wasi", "WatchHit", "WatchKind", "Watchpoint", "f32", "f64", "i32", "i64",
+    "Module", "NotYet", "Pauser", "Profiler", "Quit", "Scope", "Session", "SharedMemory", "Source", "Stop", "StopQueue", "StopReason", "Store", "StructRef", "StructType",
+    "Table", "TableType", "Tag", "TagType", "TimedOut", "Trap", "TrapCode", "TrapFrame", "Variable", "VariableKind", "Wasi", "WatchHit", "WatchKind", "Watchpoint", "f32", "f64", "i32", "i64",
     "matches", "name_to_show", "v128", "wat2wasm",
 ]

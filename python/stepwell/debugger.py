@@ -4,10 +4,11 @@ from __future__ import annotations
 import functools
 import html
 import threading
+import time
 from ctypes import POINTER, byref, c_size_t, c_uint32, c_uint64
 from functools import cached_property
 from types import FunctionType
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Type, TypeVar, Union
+from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 from . import _bindings as c
 from . import _calls
@@ -23,6 +24,9 @@ from .module import Module, rows_of
 from .store import Store
 from .types import NAMES
 from .values import ExnRef, Func, Global, Memory, all_to_c, from_c, to_c
+
+if TYPE_CHECKING:
+    from .prompt import Session
 
 StopReason.__doc__ = "Why a guest was stopped."
 Events.__doc__ = """Events that are stops where they are asked for, as a set: `Events.TRAP | Events.HOST_CALL`.
@@ -371,6 +375,7 @@ class WatchHit(NamedTuple):
 
 
 _SHOWN = 5  # of a list in a line
+_AGAIN = 1.0  # seconds within which a second Ctrl-C means it
 
 
 def _unless_in_use(debugger: Debugger, otherwise: str, shown: Callable[[], str]) -> str:
@@ -403,7 +408,7 @@ def _with_store(kind: K) -> K:
         return ask
 
     for name, member in list(vars(kind).items()):
-        if name.startswith("__") or name in ("_in_hand", "_stand", "_is_live", "_handle", "_live", "serve", "over", "store", "debugger"):
+        if name.startswith("__") or name in ("_in_hand", "_stand", "_is_live", "_handle", "_live", "serve", "interact", "over", "store", "debugger"):
             continue
         if isinstance(member, FunctionType):
             setattr(kind, name, held(member))
@@ -463,18 +468,32 @@ class Debugger(StoreObject):
     It may be asynchronous (`async def`), for guests that `func.call_async` has called: the guest stands while it is awaited, and other tasks
     run. Guests that were called as usual cannot wait for it, which is an `Error` that the call raises.
 
+    Without an `on_stop`, each stop asks a person at a prompt: see `Stop.interact`. `source_folders` is a list of folders, to which may be added, where the
+    files of the source are that are not where the compiler found them.
+
     Attaching compiles debug code where the store's modules have none. `progress` is told how many functions of how many are done, perhaps on
     another thread, and returns whether to go on. Where it does not, or raises, the store is as it was, and attaching can be begun again.
 
     It stays attached until it is closed, which is refused while a guest runs in the store.
+
+    Ctrl-C (`KeyboardInterrupt`) has a guest that computes stop, with `StopReason.PAUSE` and `stop.interrupt`. Where `on_stop` says nothing then, it is
+    raised by the call, as without a debugger; so is a second one within a second, whatever `on_stop` says. With `pause_on_interrupt`
+    false, which can be set later, it is raised at once.
     """
 
     _delete = c.stepwell_debugger_delete
 
-    def __init__(self, store: Store, on_stop: Callable[[Stop], Any], *, progress: Optional[Callable[[int, int], Any]] = None) -> None:
-        if not callable(on_stop):
+    def __init__(
+            self, store: Store, on_stop: Optional[Callable[[Stop], Any]] = None, *,
+            progress: Optional[Callable[[int, int], Any]] = None, pause_on_interrupt: bool = True) -> None:
+        if on_stop is not None and not callable(on_stop):
             raise TypeError(f"on_stop must be callable, not {on_stop!r}")
-        self._on_stop = on_stop
+        self._on_stop: Callable[[Stop], Any] = Stop.interact if on_stop is None else on_stop
+        self.source_folders: List[str] = []
+        self._at_prompt: Any = None  # what its prompts know of each other
+        self.pause_on_interrupt = pause_on_interrupt
+        self._interrupt: Optional[BaseException] = None  # a guest is about to stop for it
+        self._interrupted_at = -_AGAIN
         self._breakpoints: Dict[int, Breakpoint] = {}
         self._watchpoints: Dict[int, Watchpoint] = {}
         out = POINTER(c.stepwell_debugger_t)()
@@ -483,7 +502,30 @@ class Debugger(StoreObject):
             _calls.with_progress(progress, lambda tell: c.stepwell_debugger_attach_guarded(
                 store._handle, _stopped, env, _calls.no_finalizer, tell, None, byref(out)))
             self._own_in(store, out)
+            self._pauser = Pauser(self)
             store._debugger = self
+
+    def session(self, *, stdin: Optional[IO[str]] = None, stdout: Optional[IO[str]] = None) -> Session:
+        """Takes the stops from `on_stop` until it is closed, and hands them to whoever calls guests by it, from statement to statement; or to a
+        prompt: see `Session`. `with` closes it. `stdin` and `stdout` are those of its prompts."""
+        from .prompt import Session
+
+        self._handle
+        return Session(self, stdin, stdout)
+
+    def _takes(self, exception: BaseException) -> bool:
+        """Whether the guest that runs stops for an exception of a signal's handler."""
+        if not self.pause_on_interrupt or not isinstance(exception, KeyboardInterrupt):
+            return False
+        now = time.monotonic()
+        before, self._interrupted_at = self._interrupted_at, now
+        if now - before < _AGAIN or self._interrupt is not None:
+            return False
+        self._interrupt = exception
+        if self._pauser.pause():
+            return True
+        self._interrupt = None
+        return False
 
     def close(self) -> None:
         """Detaches: breakpoints are gone, and the store runs production code again."""
@@ -713,9 +755,13 @@ class Debugger(StoreObject):
     def _call(self, ptr: Any) -> int:
         stop = Stop(self, ptr)
         try:
-            action = self._on_stop(stop)
+            if self._interrupt is not None and stop.reason == StopReason.PAUSE:
+                stop.interrupt, self._interrupt = self._interrupt, None
+            action = _calls.standing(lambda: self._on_stop(stop))
             if isinstance(action, Trap):
                 raise action
+            if action is None and stop.interrupt is not None and not stop._is_told:
+                raise stop.interrupt
             call = _calls.waiting_call()
             if _calls.is_awaitable(action):
                 if call is None:
@@ -742,13 +788,18 @@ class Debugger(StoreObject):
 
 @_with_store
 class Stop(Unique):
-    """A guest that stands. Usable until `on_stop` returns; where that is asynchronous, until it is done."""
+    """A guest that stands. Usable until `on_stop` returns; where that is asynchronous, until it is done.
+
+    `interrupt` is the `KeyboardInterrupt` that it has stopped for, which the call raises if `on_stop` says nothing, or None.
+    """
 
     def __init__(self, debugger: Debugger, ptr: Any) -> None:
         self._debugger = debugger
         self._ptr: Optional[Any] = ptr
         self._frames: Dict[int, Frame] = {}
         self._answer = Action.CONTINUE
+        self._is_told = False  # that, or something else
+        self.interrupt: Optional[BaseException] = None
         self._is_lent = False  # to whoever has the store, while its guest waits
 
     def _stand(self, ptr: Any) -> None:
@@ -766,38 +817,41 @@ class Stop(Unique):
             raise ValueError("the stop is over: on_stop has returned")
         return self._ptr
 
+    def _tell(self, action: Action) -> None:
+        self._answer, self._is_told = action, True
+
     def resume(self) -> None:
         """Once `on_stop` returns None, the guest runs to the next breakpoint. So it does without being told."""
-        self._answer = Action.CONTINUE
+        self._tell(Action.CONTINUE)
 
     def step(self) -> None:
         """Once `on_stop` returns None, the guest stops at the next instruction, whatever function it is in."""
-        self._answer = Action.STEP
+        self._tell(Action.STEP)
 
     def step_over(self) -> None:
         """Once `on_stop` returns None, the guest stops at the next instruction of this frame, or of its caller once it returns."""
-        self._answer = Action.STEP_OVER
+        self._tell(Action.STEP_OVER)
 
     def step_out(self) -> None:
         """Once `on_stop` returns None, the guest stops at the next instruction of the caller."""
-        self._answer = Action.STEP_OUT
+        self._tell(Action.STEP_OUT)
 
     def step_line(self) -> None:
         """Once `on_stop` returns None, the guest stops where another line of the source begins, in this function or in one with lines that
         it calls. Functions without lines run through. Once the frame returns, it stops at once in the next one further out that has lines."""
-        self._answer = Action.STEP_LINE
+        self._tell(Action.STEP_LINE)
 
     def next_line(self) -> None:
         """Once `on_stop` returns None, the guest stops where another line of the source begins in this frame; calls run through. Once the
         frame returns, it stops at once in the next one further out that has lines."""
-        self._answer = Action.NEXT_LINE
+        self._tell(Action.NEXT_LINE)
 
     def step_out_of(self, frames: int) -> None:
         """Once `on_stop` returns None, the guest stops when so many frames are left: at the next instruction of `frame(frames)`."""
         if frames < 0:
             raise ValueError("frames are counted from 0")
         check(c.stepwell_stop_step_out_of_set(self._handle, frames))
-        self._answer = Action.STEP_OUT_OF
+        self._tell(Action.STEP_OUT_OF)
 
     def run_to(self, offset: int) -> None:
         """Once `on_stop` returns None, the guest stops at an instruction of the innermost frame's function, by its byte offset in the module,
@@ -805,14 +859,22 @@ class Stop(Unique):
         if offset < 0:
             raise ValueError("an offset is not negative")
         check(c.stepwell_stop_run_to_offset_set(self._handle, offset))
-        self._answer = Action.RUN_TO
+        self._tell(Action.RUN_TO)
 
     def run_to_line(self, line: int) -> None:
         """The same for a line of the file that the frame is in: wherever a statement of it begins in the function."""
         if not 0 <= line < 1 << 32:
             raise ValueError(f"{line} is no line")
         check(c.stepwell_stop_run_to_line_set(self._handle, line))
-        self._answer = Action.RUN_TO
+        self._tell(Action.RUN_TO)
+
+    def interact(self, stdin: Optional[IO[str]] = None, stdout: Optional[IO[str]] = None) -> Action:
+        """Asks a person what to do, at a prompt with the commands of `pdb` and gdb, `help` among them, and returns what the guest is to do: what
+        `on_stop` may return. In a notebook it asks below the cell. Commands are read from `stdin`, if that is given, and what is said is
+        written to `stdout`. `quit`, or the end of the input, raises `Quit`."""
+        from .prompt import interact
+
+        return interact(self, stdin, stdout)
 
     def serve(self, wait: Callable[[], Any]) -> None:
         """Calls `wait()`, inside `on_stop`, and lends the stop to other threads until that returns: they may do with it, one at a time,

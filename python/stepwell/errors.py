@@ -143,6 +143,14 @@ class Exit(Error):
         self.status = status
 
 
+class TimedOut(Trap, TimeoutError):
+    """A call was not done in time: its guest was ended. `timeout` is how many seconds it had. `TimeoutError` catches it, too."""
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__(f"the call has taken longer than its timeout of {timeout:g} s", TrapCode.INTERRUPT)
+        self.timeout = timeout
+
+
 class NotYet(Exception):
     """Raised by a host function that has no answer yet: a guest that is run by a `Call` waits, `call.token` is what is given here, and
     `call.answer()` or `call.fail()` gives the answer later. An `async def` host function needs none of this."""

@@ -223,25 +223,25 @@ class Instance(StoreObject):
         finally:
             c.wasm_module_delete(module)
 
-    def run(self) -> int:
+    def run(self, *, timeout: Optional[float] = None) -> int:
         """Runs a program: calls its export `_start`. Returns its exit status: 0 if it returns, else what it passed to WASI's
-        `proc_exit`. A trap is raised."""
+        `proc_exit`. A trap is raised; `timeout` is that of `Func.call`."""
         start = self.exports.get("_start")
         if not isinstance(start, Func):
             raise Error("the module is no program: it has no function _start", ErrorCode.ARGUMENT)
         try:
-            start()
+            start.call(timeout=timeout)
         except Exit as exit:
             return exit.status
         return 0
 
-    async def run_async(self, *, slice: Optional[int] = None) -> int:
+    async def run_async(self, *, slice: Optional[int] = None, timeout: Optional[float] = None) -> int:
         """The same as a coroutine: see `Func.call_async`."""
         start = self.exports.get("_start")
         if not isinstance(start, Func):
             raise Error("the module is no program: it has no function _start", ErrorCode.ARGUMENT)
         try:
-            await start.call_async(slice=slice)
+            await start.call_async(slice=slice, timeout=timeout)
         except Exit as exit:
             return exit.status
         return 0

@@ -1022,11 +1022,7 @@ env = {"many": lambda *v: v, "none": lambda: asyncio.sleep(0), "call": lambda n:
 exports = stepwell.Instance(store, stepwell.Module(engine, types()), {"env": env}).exports
 async def main():
     await exports.spin.call_async()
-def twice():
-    _thread.interrupt_main()
-    if sys.version_info >= (3, 11):  # asyncio takes the first for a wish to cancel
-        threading.Timer(0.3, _thread.interrupt_main).start()
-threading.Timer(0.3, twice).start()
+threading.Timer(0.3, _thread.interrupt_main).start()
 try:
     asyncio.run(main())
 except KeyboardInterrupt:
