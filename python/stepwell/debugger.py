@@ -1,12 +1,14 @@
 """Debugging one store: breakpoints, stops, frames."""
 from __future__ import annotations
 
+import bisect
 import functools
 import html
 import threading
 import time
 from ctypes import POINTER, byref, c_size_t, c_uint32, c_uint64
 from functools import cached_property
+from itertools import islice
 from types import FunctionType
 from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Type, TypeVar, Union
 
@@ -14,7 +16,8 @@ from . import _bindings as c
 from . import _calls
 from ._bindings import Action, ErrorCode, Events, ExceptionStops, Scope, StopReason, TrapCode, VariableKind, WatchKind
 from ._managed import Managed, StoreObject, Unique, _ending
-from ._notebook import ROOM, line_of, table, tree
+from ._notebook import FRAMES, ROOM, code, covered, line_of, table, text as shown_text, tree
+from ._source import around, find, lines_of
 from .errors import (
     c_string, Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, sources_until, take_bytes,
     text_from,
@@ -91,6 +94,58 @@ class CoveredSide(NamedTuple):
     func_index: int
     side: int
     is_reached: bool
+
+
+class Coverage(List[CoveredBlock]):
+    """What of a module was reached when it was asked for: a list of its blocks. Notebooks show it as the source with what was reached of it."""
+
+    def __init__(self, module: Module, blocks: Sequence[CoveredBlock], folders: Sequence[str] = ()) -> None:
+        super().__init__(blocks)
+        self._module = module
+        self._folders = folders
+
+    @property
+    def module(self) -> Module:
+        """The module."""
+        return self._module
+
+    @cached_property
+    def lines(self) -> Dict[str, Dict[int, int]]:
+        """By file of the source, as the compiler knew it, and by line: 1 if any of its code was reached, else 0. Lines without code are not there, and
+        nothing is without DWARF."""
+        found: Dict[str, Dict[int, int]] = {}
+        blocks = sorted(self)
+        begins = [block.begin for block in blocks]
+        table = self._module.line_table
+        for row, behind in zip(table, table[1:]):
+            if row.is_end or not row.line or row.file is None:
+                continue
+            at = bisect.bisect_right(begins, row.offset) - 1
+            if at < 0 or row.offset >= blocks[at].end:
+                at += 1  # the row of a function begins before its first instruction
+                if at >= len(blocks) or blocks[at].begin >= behind.offset:
+                    continue
+            lines = found.setdefault(row.file, {})
+            lines[row.line] = max(lines.get(row.line, 0), int(blocks[at].is_reached))
+        return {file: dict(sorted(lines.items())) for file, lines in sorted(found.items())}
+
+    @property
+    def counts(self) -> Dict[str, Tuple[int, int]]:
+        """How many `"lines"` and `"blocks"` were reached, each with how many there are."""
+        lines = [count for file in self.lines.values() for count in file.values()]
+        return {"lines": (sum(map(bool, lines)), len(lines)), "blocks": (sum(block.is_reached for block in self), len(self))}
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{reached} of {there} {what}" for what, (reached, there) in self.counts.items())
+        return f"<Coverage of {self._module._shown_name()}: {counts}>"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show of it: each file of the source, to be unfolded."""
+        files = []
+        for file, lines in self.lines.items():
+            path = find(file, self._folders)
+            files.append((file, lines, lines_of(path) if path is not None else []))
+        return f"<div>{shown_text(repr(self)[1:-1])}</div>" + covered(files)
 
 
 class BreakPlace(NamedTuple):
@@ -375,6 +430,7 @@ class WatchHit(NamedTuple):
 
 
 _SHOWN = 5  # of a list in a line
+_MANY = 100  # frames, and locals of one
 _AGAIN = 1.0  # seconds within which a second Ctrl-C means it
 
 
@@ -730,12 +786,13 @@ class Debugger(StoreObject):
         with self._store._lock:
             check(c.stepwell_debugger_cover(self._handle, None if module is None else self._store._module(module)))
 
-    def coverage(self, module: Module) -> List[CoveredBlock]:
-        """The blocks of a module, by their offsets, with what has been reached; none where `cover` was not asked for it."""
+    def coverage(self, module: Module) -> Coverage:
+        """The blocks of a module, by their offsets, with what has been reached; none where `cover` was not asked for it. It is a list, and knows
+        the lines of the source: see `Coverage`."""
         with self._store._lock:
             handle = self._store._module(module)
             rows = rows_of(c.stepwell_covered_block_t, lambda out, room: c.stepwell_debugger_coverage(self._handle, handle, out, room))
-        return [CoveredBlock(row.begin, row.end, row.func_index, row.is_reached) for row in rows]
+        return Coverage(module, [CoveredBlock(row.begin, row.end, row.func_index, row.is_reached) for row in rows], self.source_folders)
 
     def coverage_branches(self, module: Module) -> List[CoveredSide]:
         """The sides of a module's branches, branch by branch, with which of them were taken; none where `cover` was not asked for it, and
@@ -1097,7 +1154,9 @@ class Stop(Unique):
         return why
 
     def __str__(self) -> str:
-        return "\n".join([f"stopped by {self._why()}", *(f"  {frame}" for frame in self.frames)])
+        count = self.frame_count
+        frames = [f"  {self.frame(index)}" for index in range(min(count, _MANY))]
+        return "\n".join([f"stopped by {self._why()}", *frames, *[f"  ... of {count} frames"] * (count > _MANY)])
 
     def __repr__(self) -> str:
         if self._ptr is None:
@@ -1112,8 +1171,11 @@ class Stop(Unique):
         """What notebooks show of it: why, and a table of the frames."""
         if self._ptr is None:
             return html.escape(repr(self))
-        return f"<div>stopped by {html.escape(self._why())}</div>" + table(
-            ("", "function", "source", "offset", "locals", "operands"), [frame._cells() for frame in self.frames])
+        count = self.frame_count
+        frames = [self.frame(index)._cells() for index in range(min(count, FRAMES))]
+        rest = f"<div>... of {count} frames</div>" if count > len(frames) else ""
+        inner = self.frame(0)._code() + self.frame(0)._tree() if count else ""
+        return f"<div>stopped by {shown_text(self._why())}</div>{inner}" + table(("", "function", "source", "offset", "locals", "operands"), frames) + rest
 
 
 class BreakpointSet(Managed):
@@ -1376,7 +1438,8 @@ class Locals(Dict[Union[int, str], Any]):
 
     def __repr__(self) -> str:
         named = {index: name_to_show(name) for name, index in self.names.items()}
-        return "{" + ", ".join(f"{index} {named[index]}: {value!r}" if index in named else f"{index}: {value!r}" for index, value in self.items()) + "}"
+        shown = [f"{index} {named[index]}: {value!r}" if index in named else f"{index}: {value!r}" for index, value in islice(self.items(), _MANY)]
+        return "{" + ", ".join(shown + ["..."] * (len(self) > _MANY)) + "}"
 
     def _ipython_key_completions_(self) -> List[str]:
         """What notebooks complete `locals["` by."""
@@ -1826,6 +1889,30 @@ class Frame(Unique):
         return head + table(("local", "name", "value"), [
             [str(index), named.get(index, ""), repr(value)] for index, value in self.locals.items() if isinstance(index, int)])
 
+    def _code(self) -> str:
+        """The source around where it stands, or without that its instructions, in HTML."""
+        for place in self.source[:1]:
+            lines = around(place.file, place.line, 4, 5, self._stop.debugger.source_folders)
+            if lines:
+                return code([(str(number), "->" if number == place.line else "", said) for number, said in lines])
+        if self.module is None:
+            return ""
+        shown = self.module.instructions(self.func_index, self.offset, 8)
+        return code([(f"{one.offset:#x}", "->" if one.offset == self.offset else "", one.text) for one in shown])
+
+    def _tree(self) -> str:
+        """Its variables, to be unfolded, in HTML; none where it has none."""
+        if self.is_production:
+            return ""
+        trees, room = [], [ROOM]
+        for scope in (Scope.PARAMETERS, Scope.LOCALS):
+            try:
+                found = list(self.scope(scope).children(0, ROOM))
+            except Error:
+                continue
+            trees += [tree(variable, 1, room) for variable in found]
+        return "".join(trees)
+
     def _forget(self) -> None:
         """What is known of where it stands and what it has is so no more."""
         for name in ("offset", "source", "locals", "operands"):
@@ -1839,7 +1926,8 @@ class Frame(Unique):
         if self.is_production:
             return f"#{self.index} {name} at {self.offset:#x}{host}  in production code"
         named: Dict[Any, str] = {index: name_to_show(name) for name, index in self.locals.names.items()}
-        shown = ", ".join(f"{named.get(index, index)}={value!r}" for index, value in self.locals.items())
+        shown = ", ".join(f"{named.get(index, index)}={value!r}" for index, value in islice(self.locals.items(), _MANY))
+        shown += ", ..." * (len(self.locals) > _MANY)
         return f"#{self.index} {name} at {self.offset:#x}{host}  locals: {shown or 'none'}  operands: {self.operands}"
 
 

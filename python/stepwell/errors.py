@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Seq
 
 from . import _bindings as c
 from ._bindings import ErrorCode, TrapCode
+from ._shown import brief
 
 if TYPE_CHECKING:
     from .store import Store
@@ -35,6 +36,9 @@ class Error(Exception):
         self.message = message
         self.code = code
         self.offset = offset
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({brief(self.message)})"
 
 
 class Source(NamedTuple):

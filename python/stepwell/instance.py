@@ -10,6 +10,7 @@ from . import _bindings as c
 from . import _calls
 from ._bindings import ErrorCode
 from ._managed import Managed, StoreObject
+from ._shown import shortened
 from .engine import Engine
 from .errors import Error, Exit, c_string, check, escaped, not_null
 from .module import Module, exports_of
@@ -89,12 +90,16 @@ class Exports(Mapping[str, Any]):
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """What notebooks and IPython show of it: an export a line."""
         with printer.group(4, "Exports(", ")"):
-            for name, item in self.__items.items():
+            for name, item in itertools.islice(self.__items.items(), _LINES):
                 printer.break_()
-                printer.text(f"{escaped(name)}: {item!r}")
+                printer.text(f"{shortened(escaped(name))}: {item!r}")
+            if len(self.__items) > _LINES:
+                printer.break_()
+                printer.text(f"... of {len(self.__items)}")
 
 
 _SHOWN = 20
+_LINES = 200
 
 
 def _is_asked_for(name: str) -> bool:

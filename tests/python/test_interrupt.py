@@ -544,11 +544,13 @@ class TimeoutTest(Case):
         program = """
             start()
             exports.count(1)
+            took = []
             for _ in range(30):
                 began = time.monotonic()
                 try: exports.spin.call(timeout=0.002)
                 except TimeoutError: pass
-                assert time.monotonic() - began < 0.045, time.monotonic() - began
+                took.append(time.monotonic() - began)
+            assert sorted(took)[15] < 0.03, took  # whatever else the machine does: not one interval each
             for _ in range(200):
                 exports.count.call(10, timeout=0.05)
             time.sleep(0.06)

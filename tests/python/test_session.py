@@ -235,7 +235,9 @@ class Commands(Case):
             return answer
 
         self.debugger.break_at_function(self.module, "deliver").one_shot = True
-        with mock.patch.object(builtins, "input", ask), mock.patch.object(sys, "stdout", io.StringIO()) as out:
+        # Without readline, which would put variables into the environment that Python does not know of.
+        with mock.patch.object(builtins, "input", ask), mock.patch.object(sys, "stdout", io.StringIO()) as out, \
+                mock.patch.dict(sys.modules, readline=None):
             self.exports.run(1)
         self.assertEqual(out.getvalue().split("\n")[3:5], ["1", "--KeyboardInterrupt--"])
 
