@@ -15,6 +15,7 @@ import itertools
 import os
 import sys
 import threading
+import time
 import weakref
 from collections import deque
 from ctypes import POINTER, ArgumentError, byref
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, NoReturn, Op
 from . import _bindings as c
 from . import _signals
 from ._bindings import ErrorCode
-from .errors import Error, Exit, GuestException, NotYet, Trap, check, take_error, take_trap
+from .errors import Error, Exit, GuestException, NotYet, TimedOut, Trap, check, take_error, take_trap
 
 if TYPE_CHECKING:
     from .call import Call
@@ -51,6 +52,7 @@ class _Thread(threading.local):
         self.ended = False  # its guest was interrupted for that
         self.guest: Optional[GuestException] = None  # what a host function has thrown in its guest last
         self.lost: Optional[BaseException] = None  # what left a callback and is being looked at
+        self.deadline: Optional[Deadline] = None  # of the innermost call that has one
 
 
 _thread = _Thread()
@@ -179,6 +181,82 @@ def never_await(awaitable: Any) -> None:
         awaitable.close()
 
 
+class Deadline:
+    """Until when a call may take. Its time begins at once."""
+
+    def __init__(self, store: Store, timeout: float) -> None:
+        seconds = float(timeout)
+        if not seconds >= 0:
+            raise ValueError(f"a timeout is in seconds, from 0 on, not {timeout!r}")
+        if store._asker is None:
+            raise Error("a call can have a timeout where guests can be ended from outside: the engine is to be made with epoch=True", ErrorCode.STATE)
+        self.timeout = seconds
+        self.at = time.monotonic() + seconds
+        self.is_over = False  # its guests are asked at the next interval at the latest
+        self.outer: Optional[Deadline] = None  # of a call that this one is within
+
+    def extend(self, seconds: float) -> None:
+        """Gives so much time more."""
+        self.at += seconds
+        self.is_over = False
+
+
+def bounded(deadline: Optional[Deadline], call: Callable[[], Any]) -> Any:
+    """What `call` returns, unless the guest that it runs is not done by the deadline: then that is ended, and `TimedOut` raised."""
+    if deadline is None:
+        return call()
+    thread = _thread
+    outer = thread.deadline
+    try:
+        deadline.outer = outer
+        thread.deadline = deadline
+        if not _signals.expect(id(deadline), deadline):
+            raise Error("no thread can be started, by which calls end in time", ErrorCode.STATE)
+        return call()
+    finally:
+        thread.deadline = outer
+        _signals.forget(id(deadline))
+
+
+def standing(call: Callable[[], Any]) -> Any:
+    """What `call` returns, while the guests of this thread stand at a stop: that takes none of their time."""
+    thread = _thread
+    innermost = thread.deadline
+    if innermost is None:
+        return call()
+    began = time.monotonic()
+    try:
+        thread.deadline = None  # guests that are called meanwhile have their own
+        return call()
+    finally:
+        thread.deadline = innermost
+        stood = time.monotonic() - began
+        deadline: Optional[Deadline] = innermost
+        while deadline is not None:
+            deadline.extend(stood)
+            deadline = deadline.outer
+
+
+def _look() -> None:
+    """Raises what the guest of this thread is to be ended for: the time of a call is up, or its task was cancelled."""
+    deadline, late = _thread.deadline, None
+    if deadline is not None:
+        now = time.monotonic()
+        while deadline is not None:
+            if now >= deadline.at:
+                late = deadline  # the outermost, which has those within it end as well
+            deadline = deadline.outer
+        if late is not None:
+            raise TimedOut(late.timeout)
+    call = _thread.call
+    if call is not None and call._is_cancelled():
+        raise Cancelled
+
+
+class Cancelled(BaseException):
+    """Ends the guest of a task that was cancelled while the guest computed. The task does not see it."""
+
+
 def enter(store: Store, function: Any, *arguments: Any, call: Optional[Call] = None, behind: Tuple[Any, ...] = ()) -> None:
     """Calls a C function that may run a guest: `function(*arguments, trap_out, *behind)` returns an error. Raises what it failed by.
     `call` is what is run, if its guest can wait."""
@@ -205,6 +283,10 @@ def enter(store: Store, function: Any, *arguments: Any, call: Optional[Call] = N
             store._depth = outer
             _signals.running.pop(id(token), None)
             exception, thread.exception = thread.exception, None
+            if outer == 0 and store._debugger is not None and store._debugger._interrupt is not None:
+                # The guest was done before it stopped for that.
+                exception, store._debugger._interrupt = exception or store._debugger._interrupt, None
+                store._debugger._pauser.cancel()
             lost, thread.lost = thread.lost, None
             guest, thread.guest = thread.guest, None
             if thread.ended:
@@ -318,7 +400,10 @@ def _call_host(env: int, ptr: Any, args: Any, results: Any, outcome: Any) -> Non
         store = host.store or current_store()
         if host.wants_caller:
             caller = host.values.Caller(store, ptr)
-        if host.call(store, args, results, caller):
+        answered = host.call(store, args, results, caller)
+        if _thread.deadline is not None:
+            _look()
+        if answered:
             outcome[0].done = 1
         else:
             outcome[0].trap = c.stepwell_trap_not_yet(store._ptr, 1)
@@ -349,8 +434,23 @@ def thrown(store: Store, exception: BaseException) -> Any:
 
 def _call_ask(_: Optional[int], outcome: Any) -> None:
     """What C calls when a guest that computes asks whether it may go on. Python has run signal handlers by then, whose exceptions do
-    not let this come to its end."""
+    not let this come to its end, or even to its beginning."""
+    try:
+        _look()
+        outcome[0].done = 1
+    except BaseException as exception:
+        if not _stops_for(exception, outcome):
+            stash(exception)
+            outcome[0].trap = trap_from(_thread.stores[-1], describe(exception))
+
+
+def _stops_for(exception: BaseException, outcome: Any) -> bool:
+    """Whether the guest that asks stops for an exception, and is not ended by it: Ctrl-C, where a debugger is attached that takes it."""
+    debugger = _thread.stores[-1]._debugger if _thread.stores else None
+    if debugger is None or not debugger._takes(exception):
+        return False
     outcome[0].done = 1
+    return True
 
 
 class Asked:
@@ -467,6 +567,13 @@ def _unraisable(unraisable: Any) -> None:
     for function, lost in list(_passing.values()):
         if _left(unraisable, function):
             lost.append(exception)
+            _thread.lost = None
+            return
+    if _left(unraisable, _call_ask):
+        # Of a signal's handler, before the callback's first line: what it was called with is in its frame alone.
+        frame = getattr(unraisable.exc_traceback, "tb_frame", None)
+        outcome = frame.f_locals.get("outcome") if frame is not None and frame.f_code is _call_ask.__code__ else None
+        if outcome is not None and _stops_for(exception, outcome):
             _thread.lost = None
             return
     if _thread.stores and any(_left(unraisable, function) for function in _callbacks):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import os
+import queue
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
@@ -17,6 +18,7 @@ from . import _bindings as c
 from ._managed import _ending
 
 if TYPE_CHECKING:
+    from ._calls import Deadline
     from .store import Interrupt
 
 INTERVAL = 0.05  # seconds between two questions
@@ -25,6 +27,9 @@ PATIENCE = 2.0  # seconds that guests of other threads have to end when the inte
 
 # The calls into guests that are under way: how to ask, where the engine can, and the thread.
 running: Dict[int, Tuple[Optional[Interrupt], int]] = {}
+# Until when calls may take, by what only one of them has: those who run have asked for it.
+_deadlines: Dict[int, Deadline] = {}
+_sooner: queue.SimpleQueue[None] = queue.SimpleQueue()  # has the thread look before its interval is over; a signal's handler may do so, too
 _wanted = threading.Event()
 _lock = threading.Lock()
 _thread: Optional[threading.Thread] = None
@@ -39,10 +44,29 @@ def _calls() -> List[Tuple[Optional[Interrupt], int]]:
             pass  # another thread began a call meanwhile
 
 
+def _rest() -> None:
+    """Waits until guests are to be asked: an interval, or until the time of one of them is up."""
+    until = time.monotonic() + INTERVAL
+    while True:
+        try:
+            waiting = [deadline for deadline in list(_deadlines.values()) if not deadline.is_over]
+        except RuntimeError:
+            continue  # another thread began a call meanwhile
+        end = min([until, *(deadline.at for deadline in waiting)])
+        try:
+            _sooner.get(timeout=max(end - time.monotonic(), 0))
+        except queue.Empty:
+            now = time.monotonic()
+            if now >= end:
+                for deadline in waiting:
+                    deadline.is_over = now >= deadline.at
+                return
+
+
 def _tick() -> None:
     idle = 0
     while True:
-        time.sleep(INTERVAL)
+        _rest()
         calls = _calls()
         for asker, _ in calls:
             if asker is not None:
@@ -70,6 +94,19 @@ def watch() -> None:
             except RuntimeError:  # no more threads: guests see signals when they end
                 return
             _thread = thread
+
+
+def expect(token: int, deadline: Deadline) -> bool:
+    """Has guests asked when the time of a call is up, until `forget(token)`. False where there is no thread to do so."""
+    _deadlines[token] = deadline
+    watch()
+    _sooner.put(None)
+    return _wanted.is_set() and _thread is not None
+
+
+def forget(token: int) -> None:
+    """The call of this deadline is over."""
+    _deadlines.pop(token, None)
 
 
 def prepare() -> None:
@@ -112,12 +149,12 @@ def end_guests(finalizer: Any) -> None:
 
 def _after_fork() -> None:
     """Only this thread is in the child."""
-    global _thread, _wanted, _lock
+    global _thread, _wanted, _lock, _sooner
     me = threading.get_ident()
     for token, (_, thread) in list(running.items()):
         if thread != me:
             del running[token]
-    _thread, _wanted, _lock = None, threading.Event(), threading.Lock()
+    _thread, _wanted, _lock, _sooner = None, threading.Event(), threading.Lock(), queue.SimpleQueue()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
+import time
 from ctypes import POINTER, byref, c_int32
 from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Tuple, Union
 
@@ -14,7 +16,7 @@ from . import _bindings as c
 from . import _calls
 from ._bindings import Action, CallStatus, ErrorCode
 from ._managed import StoreObject, _ending
-from .errors import Error, Trap, check, known, not_null
+from .errors import Error, TimedOut, Trap, check, known, not_null
 from .values import Func, all_to_c, from_c
 
 if TYPE_CHECKING:
@@ -36,13 +38,20 @@ _numbers = itertools.count(1)
 
 
 class _Waiter:
-    """A task that awaits what a call waits for. Where the call is closed meanwhile, it is told by being cancelled."""
+    """A task that awaits what a call waits for. Where the call is closed meanwhile, or its time is up, it is told by being cancelled."""
 
     def __init__(self, loop: Any, task: Any) -> None:
         self.loop = loop
         self.task = task
         self.waits = True
         self.told = False
+        self.is_late = False
+
+    def expire(self) -> None:
+        """The call's time is up."""
+        if self.waits:
+            self.is_late = True
+            self._cancel()
 
     def tell(self) -> None:
         """The call was closed, perhaps on another thread."""
@@ -189,13 +198,14 @@ class Call(StoreObject):
         is run."""
         return self._stands[0] if self._stands is not None and self.status == CallStatus.STOPPED else None
 
-    def run(self) -> Union[CallStatus, int]:
+    def run(self, *, timeout: Optional[float] = None) -> Union[CallStatus, int]:
         """Runs it until it is done, or its guest waits. What the guest fails by, a trap or an exception of a host function, is raised, and
-        ends the call."""
-        return self._run(c.stepwell_call_run)
+        ends the call. So does `TimedOut`, where it neither is done nor waits after so many seconds: see `Func.call`."""
+        deadline = None if timeout is None else _calls.Deadline(self._store, timeout)
+        return _calls.bounded(deadline, lambda: self._run(c.stepwell_call_run))  # type: ignore[no-any-return]
 
     def run_slice(self, fuel: int) -> Union[CallStatus, int]:
-        """The same for so much fuel of the store's: then its guest waits where it next begins a function or a turn of a loop. Needs
+        """Runs it as `run()` does, for so much fuel of the store's: then its guest waits where it next begins a function or a turn of a loop. Needs
         `Engine(fuel=True, fuel_slices=True)`."""
         if not 0 < fuel < 1 << 63:
             raise ValueError(f"a slice of fuel is from 1 to 2**63 - 1, not {fuel}")
@@ -285,26 +295,43 @@ class Call(StoreObject):
             values = [from_c(store, val, owned=True) for val in room]
         return None if not names else values[0] if len(names) == 1 else tuple(values)
 
-    async def run_async(self, *, slice: Optional[int] = None) -> Any:
+    async def run_async(self, *, slice: Optional[int] = None, timeout: Optional[float] = None) -> Any:
         """Runs it to its end as a coroutine of asyncio, awaits what its guest waits for, and returns its results: see `Func.call_async`. Where it
         fails or is cancelled, the call is closed."""
         if self._is_awaited:
             raise Error("the call is awaited already", ErrorCode.STATE)
+        deadline = None if timeout is None else _calls.Deadline(self._store, timeout)
         self._is_awaited = True
         try:
             self.wait_at_io(_runs_asyncio())
             while True:
-                status = self.run() if slice is None else self.run_slice(slice)
+                try:
+                    status = _calls.bounded(deadline, self.run if slice is None else lambda: self.run_slice(slice))
+                except _calls.Cancelled:
+                    import asyncio
+
+                    await asyncio.sleep(0)  # here the task finds that it is cancelled
+                    raise
                 if status == CallStatus.FINISHED:
                     return self.results()
-                await self._wait(status)
+                await self._wait(status, deadline)
         except BaseException:
             self.close()
             raise
         finally:
             self._is_awaited = False
 
-    async def _wait(self, status: int) -> None:
+    def _is_cancelled(self) -> bool:
+        """Whether a task awaits it that has been cancelled while the guest computes, as Ctrl-C does by asyncio's own handler."""
+        asyncio = sys.modules.get("asyncio")
+        if asyncio is None or not self._is_awaited:
+            return False
+        try:
+            return bool(getattr(asyncio.current_task(), "_must_cancel", False))
+        except RuntimeError:
+            return False  # another kind of loop runs this
+
+    async def _wait(self, status: int, deadline: Optional[_calls.Deadline] = None) -> None:
         """Awaits what its guest waits for, and gives it that."""
         import asyncio
 
@@ -324,6 +351,9 @@ class Call(StoreObject):
         except RuntimeError:
             pass  # another kind of loop runs this
         self._waiter = waiter
+        began, timer = time.monotonic(), None
+        if waiter is not None and deadline is not None and status != CallStatus.STOPPED:
+            timer = waiter.loop.call_later(max(deadline.at - began, 0), waiter.expire)
         try:
             value = await token
         except GeneratorExit:
@@ -338,11 +368,20 @@ class Call(StoreObject):
             return
         finally:
             self._waiter = None
+            if timer is not None:
+                timer.cancel()
+            if deadline is not None and status == CallStatus.STOPPED:
+                deadline.extend(time.monotonic() - began)  # who looks at a stop takes none of the call's time
             if waiter is not None:
                 waiter.waits = False
                 if waiter.told:
                     waiter.take_back()
         self._handle  # it may have been closed meanwhile
+        if waiter is not None and waiter.is_late and deadline is not None:
+            if blocked is not None:
+                raise TimedOut(deadline.timeout)
+            self.fail(TimedOut(deadline.timeout))
+            return
         if blocked is not None:
             return
         try:

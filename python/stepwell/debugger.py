@@ -1,19 +1,23 @@
 """Debugging one store: breakpoints, stops, frames."""
 from __future__ import annotations
 
+import bisect
 import functools
 import html
 import threading
+import time
 from ctypes import POINTER, byref, c_size_t, c_uint32, c_uint64
 from functools import cached_property
+from itertools import islice
 from types import FunctionType
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Type, TypeVar, Union
+from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 from . import _bindings as c
 from . import _calls
 from ._bindings import Action, ErrorCode, Events, ExceptionStops, Scope, StopReason, TrapCode, VariableKind, WatchKind
 from ._managed import Managed, StoreObject, Unique, _ending
-from ._notebook import ROOM, line_of, table, tree
+from ._notebook import FRAMES, ROOM, code, covered, line_of, table, text as shown_text, tree
+from ._source import around, find, lines_of
 from .errors import (
     c_string, Error, Source, Trap, check, escaped, known, last_error, name_from, name_to_show, not_null, sources_from, sources_until, take_bytes,
     text_from,
@@ -23,6 +27,9 @@ from .module import Module, rows_of
 from .store import Store
 from .types import NAMES
 from .values import ExnRef, Func, Global, Memory, all_to_c, from_c, to_c
+
+if TYPE_CHECKING:
+    from .prompt import Session
 
 StopReason.__doc__ = "Why a guest was stopped."
 Events.__doc__ = """Events that are stops where they are asked for, as a set: `Events.TRAP | Events.HOST_CALL`.
@@ -87,6 +94,58 @@ class CoveredSide(NamedTuple):
     func_index: int
     side: int
     is_reached: bool
+
+
+class Coverage(List[CoveredBlock]):
+    """What of a module was reached when it was asked for: a list of its blocks. Notebooks show it as the source with what was reached of it."""
+
+    def __init__(self, module: Module, blocks: Sequence[CoveredBlock], folders: Sequence[str] = ()) -> None:
+        super().__init__(blocks)
+        self._module = module
+        self._folders = folders
+
+    @property
+    def module(self) -> Module:
+        """The module."""
+        return self._module
+
+    @cached_property
+    def lines(self) -> Dict[str, Dict[int, int]]:
+        """By file of the source, as the compiler knew it, and by line: 1 if any of its code was reached, else 0. Lines without code are not there, and
+        nothing is without DWARF."""
+        found: Dict[str, Dict[int, int]] = {}
+        blocks = sorted(self)
+        begins = [block.begin for block in blocks]
+        table = self._module.line_table
+        for row, behind in zip(table, table[1:]):
+            if row.is_end or not row.line or row.file is None:
+                continue
+            at = bisect.bisect_right(begins, row.offset) - 1
+            if at < 0 or row.offset >= blocks[at].end:
+                at += 1  # the row of a function begins before its first instruction
+                if at >= len(blocks) or blocks[at].begin >= behind.offset:
+                    continue
+            lines = found.setdefault(row.file, {})
+            lines[row.line] = max(lines.get(row.line, 0), int(blocks[at].is_reached))
+        return {file: dict(sorted(lines.items())) for file, lines in sorted(found.items())}
+
+    @property
+    def counts(self) -> Dict[str, Tuple[int, int]]:
+        """How many `"lines"` and `"blocks"` were reached, each with how many there are."""
+        lines = [count for file in self.lines.values() for count in file.values()]
+        return {"lines": (sum(map(bool, lines)), len(lines)), "blocks": (sum(block.is_reached for block in self), len(self))}
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{reached} of {there} {what}" for what, (reached, there) in self.counts.items())
+        return f"<Coverage of {self._module._shown_name()}: {counts}>"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show of it: each file of the source, to be unfolded."""
+        files = []
+        for file, lines in self.lines.items():
+            path = find(file, self._folders)
+            files.append((file, lines, lines_of(path) if path is not None else []))
+        return f"<div>{shown_text(repr(self)[1:-1])}</div>" + covered(files)
 
 
 class BreakPlace(NamedTuple):
@@ -371,6 +430,8 @@ class WatchHit(NamedTuple):
 
 
 _SHOWN = 5  # of a list in a line
+_MANY = 100  # frames, and locals of one
+_AGAIN = 1.0  # seconds within which a second Ctrl-C means it
 
 
 def _unless_in_use(debugger: Debugger, otherwise: str, shown: Callable[[], str]) -> str:
@@ -403,7 +464,7 @@ def _with_store(kind: K) -> K:
         return ask
 
     for name, member in list(vars(kind).items()):
-        if name.startswith("__") or name in ("_in_hand", "_stand", "_is_live", "_handle", "_live", "serve", "over", "store", "debugger"):
+        if name.startswith("__") or name in ("_in_hand", "_stand", "_is_live", "_handle", "_live", "serve", "interact", "over", "store", "debugger"):
             continue
         if isinstance(member, FunctionType):
             setattr(kind, name, held(member))
@@ -463,18 +524,32 @@ class Debugger(StoreObject):
     It may be asynchronous (`async def`), for guests that `func.call_async` has called: the guest stands while it is awaited, and other tasks
     run. Guests that were called as usual cannot wait for it, which is an `Error` that the call raises.
 
+    Without an `on_stop`, each stop asks a person at a prompt: see `Stop.interact`. `source_folders` is a list of folders, to which may be added, where the
+    files of the source are that are not where the compiler found them.
+
     Attaching compiles debug code where the store's modules have none. `progress` is told how many functions of how many are done, perhaps on
     another thread, and returns whether to go on. Where it does not, or raises, the store is as it was, and attaching can be begun again.
 
     It stays attached until it is closed, which is refused while a guest runs in the store.
+
+    Ctrl-C (`KeyboardInterrupt`) has a guest that computes stop, with `StopReason.PAUSE` and `stop.interrupt`. Where `on_stop` says nothing then, it is
+    raised by the call, as without a debugger; so is a second one within a second, whatever `on_stop` says. With `pause_on_interrupt`
+    false, which can be set later, it is raised at once.
     """
 
     _delete = c.stepwell_debugger_delete
 
-    def __init__(self, store: Store, on_stop: Callable[[Stop], Any], *, progress: Optional[Callable[[int, int], Any]] = None) -> None:
-        if not callable(on_stop):
+    def __init__(
+            self, store: Store, on_stop: Optional[Callable[[Stop], Any]] = None, *,
+            progress: Optional[Callable[[int, int], Any]] = None, pause_on_interrupt: bool = True) -> None:
+        if on_stop is not None and not callable(on_stop):
             raise TypeError(f"on_stop must be callable, not {on_stop!r}")
-        self._on_stop = on_stop
+        self._on_stop: Callable[[Stop], Any] = Stop.interact if on_stop is None else on_stop
+        self.source_folders: List[str] = []
+        self._at_prompt: Any = None  # what its prompts know of each other
+        self.pause_on_interrupt = pause_on_interrupt
+        self._interrupt: Optional[BaseException] = None  # a guest is about to stop for it
+        self._interrupted_at = -_AGAIN
         self._breakpoints: Dict[int, Breakpoint] = {}
         self._watchpoints: Dict[int, Watchpoint] = {}
         out = POINTER(c.stepwell_debugger_t)()
@@ -483,7 +558,30 @@ class Debugger(StoreObject):
             _calls.with_progress(progress, lambda tell: c.stepwell_debugger_attach_guarded(
                 store._handle, _stopped, env, _calls.no_finalizer, tell, None, byref(out)))
             self._own_in(store, out)
+            self._pauser = Pauser(self)
             store._debugger = self
+
+    def session(self, *, stdin: Optional[IO[str]] = None, stdout: Optional[IO[str]] = None) -> Session:
+        """Takes the stops from `on_stop` until it is closed, and hands them to whoever calls guests by it, from statement to statement; or to a
+        prompt: see `Session`. `with` closes it. `stdin` and `stdout` are those of its prompts."""
+        from .prompt import Session
+
+        self._handle
+        return Session(self, stdin, stdout)
+
+    def _takes(self, exception: BaseException) -> bool:
+        """Whether the guest that runs stops for an exception of a signal's handler."""
+        if not self.pause_on_interrupt or not isinstance(exception, KeyboardInterrupt):
+            return False
+        now = time.monotonic()
+        before, self._interrupted_at = self._interrupted_at, now
+        if now - before < _AGAIN or self._interrupt is not None:
+            return False
+        self._interrupt = exception
+        if self._pauser.pause():
+            return True
+        self._interrupt = None
+        return False
 
     def close(self) -> None:
         """Detaches: breakpoints are gone, and the store runs production code again."""
@@ -688,12 +786,13 @@ class Debugger(StoreObject):
         with self._store._lock:
             check(c.stepwell_debugger_cover(self._handle, None if module is None else self._store._module(module)))
 
-    def coverage(self, module: Module) -> List[CoveredBlock]:
-        """The blocks of a module, by their offsets, with what has been reached; none where `cover` was not asked for it."""
+    def coverage(self, module: Module) -> Coverage:
+        """The blocks of a module, by their offsets, with what has been reached; none where `cover` was not asked for it. It is a list, and knows
+        the lines of the source: see `Coverage`."""
         with self._store._lock:
             handle = self._store._module(module)
             rows = rows_of(c.stepwell_covered_block_t, lambda out, room: c.stepwell_debugger_coverage(self._handle, handle, out, room))
-        return [CoveredBlock(row.begin, row.end, row.func_index, row.is_reached) for row in rows]
+        return Coverage(module, [CoveredBlock(row.begin, row.end, row.func_index, row.is_reached) for row in rows], self.source_folders)
 
     def coverage_branches(self, module: Module) -> List[CoveredSide]:
         """The sides of a module's branches, branch by branch, with which of them were taken; none where `cover` was not asked for it, and
@@ -713,9 +812,13 @@ class Debugger(StoreObject):
     def _call(self, ptr: Any) -> int:
         stop = Stop(self, ptr)
         try:
-            action = self._on_stop(stop)
+            if self._interrupt is not None and stop.reason == StopReason.PAUSE:
+                stop.interrupt, self._interrupt = self._interrupt, None
+            action = _calls.standing(lambda: self._on_stop(stop))
             if isinstance(action, Trap):
                 raise action
+            if action is None and stop.interrupt is not None and not stop._is_told:
+                raise stop.interrupt
             call = _calls.waiting_call()
             if _calls.is_awaitable(action):
                 if call is None:
@@ -742,13 +845,18 @@ class Debugger(StoreObject):
 
 @_with_store
 class Stop(Unique):
-    """A guest that stands. Usable until `on_stop` returns; where that is asynchronous, until it is done."""
+    """A guest that stands. Usable until `on_stop` returns; where that is asynchronous, until it is done.
+
+    `interrupt` is the `KeyboardInterrupt` that it has stopped for, which the call raises if `on_stop` says nothing, or None.
+    """
 
     def __init__(self, debugger: Debugger, ptr: Any) -> None:
         self._debugger = debugger
         self._ptr: Optional[Any] = ptr
         self._frames: Dict[int, Frame] = {}
         self._answer = Action.CONTINUE
+        self._is_told = False  # that, or something else
+        self.interrupt: Optional[BaseException] = None
         self._is_lent = False  # to whoever has the store, while its guest waits
 
     def _stand(self, ptr: Any) -> None:
@@ -766,38 +874,41 @@ class Stop(Unique):
             raise ValueError("the stop is over: on_stop has returned")
         return self._ptr
 
+    def _tell(self, action: Action) -> None:
+        self._answer, self._is_told = action, True
+
     def resume(self) -> None:
         """Once `on_stop` returns None, the guest runs to the next breakpoint. So it does without being told."""
-        self._answer = Action.CONTINUE
+        self._tell(Action.CONTINUE)
 
     def step(self) -> None:
         """Once `on_stop` returns None, the guest stops at the next instruction, whatever function it is in."""
-        self._answer = Action.STEP
+        self._tell(Action.STEP)
 
     def step_over(self) -> None:
         """Once `on_stop` returns None, the guest stops at the next instruction of this frame, or of its caller once it returns."""
-        self._answer = Action.STEP_OVER
+        self._tell(Action.STEP_OVER)
 
     def step_out(self) -> None:
         """Once `on_stop` returns None, the guest stops at the next instruction of the caller."""
-        self._answer = Action.STEP_OUT
+        self._tell(Action.STEP_OUT)
 
     def step_line(self) -> None:
         """Once `on_stop` returns None, the guest stops where another line of the source begins, in this function or in one with lines that
         it calls. Functions without lines run through. Once the frame returns, it stops at once in the next one further out that has lines."""
-        self._answer = Action.STEP_LINE
+        self._tell(Action.STEP_LINE)
 
     def next_line(self) -> None:
         """Once `on_stop` returns None, the guest stops where another line of the source begins in this frame; calls run through. Once the
         frame returns, it stops at once in the next one further out that has lines."""
-        self._answer = Action.NEXT_LINE
+        self._tell(Action.NEXT_LINE)
 
     def step_out_of(self, frames: int) -> None:
         """Once `on_stop` returns None, the guest stops when so many frames are left: at the next instruction of `frame(frames)`."""
         if frames < 0:
             raise ValueError("frames are counted from 0")
         check(c.stepwell_stop_step_out_of_set(self._handle, frames))
-        self._answer = Action.STEP_OUT_OF
+        self._tell(Action.STEP_OUT_OF)
 
     def run_to(self, offset: int) -> None:
         """Once `on_stop` returns None, the guest stops at an instruction of the innermost frame's function, by its byte offset in the module,
@@ -805,14 +916,22 @@ class Stop(Unique):
         if offset < 0:
             raise ValueError("an offset is not negative")
         check(c.stepwell_stop_run_to_offset_set(self._handle, offset))
-        self._answer = Action.RUN_TO
+        self._tell(Action.RUN_TO)
 
     def run_to_line(self, line: int) -> None:
         """The same for a line of the file that the frame is in: wherever a statement of it begins in the function."""
         if not 0 <= line < 1 << 32:
             raise ValueError(f"{line} is no line")
         check(c.stepwell_stop_run_to_line_set(self._handle, line))
-        self._answer = Action.RUN_TO
+        self._tell(Action.RUN_TO)
+
+    def interact(self, stdin: Optional[IO[str]] = None, stdout: Optional[IO[str]] = None) -> Action:
+        """Asks a person what to do, at a prompt with the commands of `pdb` and gdb, `help` among them, and returns what the guest is to do: what
+        `on_stop` may return. In a notebook it asks below the cell. Commands are read from `stdin`, if that is given, and what is said is
+        written to `stdout`. `quit`, or the end of the input, raises `Quit`."""
+        from .prompt import interact
+
+        return interact(self, stdin, stdout)
 
     def serve(self, wait: Callable[[], Any]) -> None:
         """Calls `wait()`, inside `on_stop`, and lends the stop to other threads until that returns: they may do with it, one at a time,
@@ -1035,7 +1154,9 @@ class Stop(Unique):
         return why
 
     def __str__(self) -> str:
-        return "\n".join([f"stopped by {self._why()}", *(f"  {frame}" for frame in self.frames)])
+        count = self.frame_count
+        frames = [f"  {self.frame(index)}" for index in range(min(count, _MANY))]
+        return "\n".join([f"stopped by {self._why()}", *frames, *[f"  ... of {count} frames"] * (count > _MANY)])
 
     def __repr__(self) -> str:
         if self._ptr is None:
@@ -1050,8 +1171,11 @@ class Stop(Unique):
         """What notebooks show of it: why, and a table of the frames."""
         if self._ptr is None:
             return html.escape(repr(self))
-        return f"<div>stopped by {html.escape(self._why())}</div>" + table(
-            ("", "function", "source", "offset", "locals", "operands"), [frame._cells() for frame in self.frames])
+        count = self.frame_count
+        frames = [self.frame(index)._cells() for index in range(min(count, FRAMES))]
+        rest = f"<div>... of {count} frames</div>" if count > len(frames) else ""
+        inner = self.frame(0)._code() + self.frame(0)._tree() if count else ""
+        return f"<div>stopped by {shown_text(self._why())}</div>{inner}" + table(("", "function", "source", "offset", "locals", "operands"), frames) + rest
 
 
 class BreakpointSet(Managed):
@@ -1314,7 +1438,8 @@ class Locals(Dict[Union[int, str], Any]):
 
     def __repr__(self) -> str:
         named = {index: name_to_show(name) for name, index in self.names.items()}
-        return "{" + ", ".join(f"{index} {named[index]}: {value!r}" if index in named else f"{index}: {value!r}" for index, value in self.items()) + "}"
+        shown = [f"{index} {named[index]}: {value!r}" if index in named else f"{index}: {value!r}" for index, value in islice(self.items(), _MANY)]
+        return "{" + ", ".join(shown + ["..."] * (len(self) > _MANY)) + "}"
 
     def _ipython_key_completions_(self) -> List[str]:
         """What notebooks complete `locals["` by."""
@@ -1764,6 +1889,30 @@ class Frame(Unique):
         return head + table(("local", "name", "value"), [
             [str(index), named.get(index, ""), repr(value)] for index, value in self.locals.items() if isinstance(index, int)])
 
+    def _code(self) -> str:
+        """The source around where it stands, or without that its instructions, in HTML."""
+        for place in self.source[:1]:
+            lines = around(place.file, place.line, 4, 5, self._stop.debugger.source_folders)
+            if lines:
+                return code([(str(number), "->" if number == place.line else "", said) for number, said in lines])
+        if self.module is None:
+            return ""
+        shown = self.module.instructions(self.func_index, self.offset, 8)
+        return code([(f"{one.offset:#x}", "->" if one.offset == self.offset else "", one.text) for one in shown])
+
+    def _tree(self) -> str:
+        """Its variables, to be unfolded, in HTML; none where it has none."""
+        if self.is_production:
+            return ""
+        trees, room = [], [ROOM]
+        for scope in (Scope.PARAMETERS, Scope.LOCALS):
+            try:
+                found = list(self.scope(scope).children(0, ROOM))
+            except Error:
+                continue
+            trees += [tree(variable, 1, room) for variable in found]
+        return "".join(trees)
+
     def _forget(self) -> None:
         """What is known of where it stands and what it has is so no more."""
         for name in ("offset", "source", "locals", "operands"):
@@ -1777,7 +1926,8 @@ class Frame(Unique):
         if self.is_production:
             return f"#{self.index} {name} at {self.offset:#x}{host}  in production code"
         named: Dict[Any, str] = {index: name_to_show(name) for name, index in self.locals.names.items()}
-        shown = ", ".join(f"{named.get(index, index)}={value!r}" for index, value in self.locals.items())
+        shown = ", ".join(f"{named.get(index, index)}={value!r}" for index, value in islice(self.locals.items(), _MANY))
+        shown += ", ..." * (len(self.locals) > _MANY)
         return f"#{self.index} {name} at {self.offset:#x}{host}  locals: {shown or 'none'}  operands: {self.operands}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Seq
 
 from . import _bindings as c
 from ._bindings import ErrorCode, TrapCode
+from ._shown import brief
 
 if TYPE_CHECKING:
     from .store import Store
@@ -35,6 +36,9 @@ class Error(Exception):
         self.message = message
         self.code = code
         self.offset = offset
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({brief(self.message)})"
 
 
 class Source(NamedTuple):
@@ -141,6 +145,14 @@ class Exit(Error):
     def __init__(self, status: int) -> None:
         super().__init__(f"the program ended with exit status {status}", ErrorCode.TRAP)
         self.status = status
+
+
+class TimedOut(Trap, TimeoutError):
+    """A call was not done in time: its guest was ended. `timeout` is how many seconds it had. `TimeoutError` catches it, too."""
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__(f"the call has taken longer than its timeout of {timeout:g} s", TrapCode.INTERRUPT)
+        self.timeout = timeout
 
 
 class NotYet(Exception):

@@ -10,6 +10,7 @@ from . import _bindings as c
 from . import _calls
 from ._bindings import ErrorCode
 from ._managed import Managed, StoreObject
+from ._shown import shortened
 from .engine import Engine
 from .errors import Error, Exit, c_string, check, escaped, not_null
 from .module import Module, exports_of
@@ -89,12 +90,16 @@ class Exports(Mapping[str, Any]):
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """What notebooks and IPython show of it: an export a line."""
         with printer.group(4, "Exports(", ")"):
-            for name, item in self.__items.items():
+            for name, item in itertools.islice(self.__items.items(), _LINES):
                 printer.break_()
-                printer.text(f"{escaped(name)}: {item!r}")
+                printer.text(f"{shortened(escaped(name))}: {item!r}")
+            if len(self.__items) > _LINES:
+                printer.break_()
+                printer.text(f"... of {len(self.__items)}")
 
 
 _SHOWN = 20
+_LINES = 200
 
 
 def _is_asked_for(name: str) -> bool:
@@ -223,25 +228,25 @@ class Instance(StoreObject):
         finally:
             c.wasm_module_delete(module)
 
-    def run(self) -> int:
+    def run(self, *, timeout: Optional[float] = None) -> int:
         """Runs a program: calls its export `_start`. Returns its exit status: 0 if it returns, else what it passed to WASI's
-        `proc_exit`. A trap is raised."""
+        `proc_exit`. A trap is raised; `timeout` is that of `Func.call`."""
         start = self.exports.get("_start")
         if not isinstance(start, Func):
             raise Error("the module is no program: it has no function _start", ErrorCode.ARGUMENT)
         try:
-            start()
+            start.call(timeout=timeout)
         except Exit as exit:
             return exit.status
         return 0
 
-    async def run_async(self, *, slice: Optional[int] = None) -> int:
+    async def run_async(self, *, slice: Optional[int] = None, timeout: Optional[float] = None) -> int:
         """The same as a coroutine: see `Func.call_async`."""
         start = self.exports.get("_start")
         if not isinstance(start, Func):
             raise Error("the module is no program: it has no function _start", ErrorCode.ARGUMENT)
         try:
-            await start.call_async(slice=slice)
+            await start.call_async(slice=slice, timeout=timeout)
         except Exit as exit:
             return exit.status
         return 0

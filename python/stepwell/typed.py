@@ -191,13 +191,17 @@ def _method(ask: Callable[..., Any], func: Func) -> Callable[..., Any]:
     def call_now(*args: Any, **named: Any) -> Any:
         return func(*given(args, named))
 
-    async def call_async(*args: Any, slice: Optional[int] = None, **named: Any) -> Any:
-        return await func.call_async(*given(args, named), slice=slice)
+    def call_within(*args: Any, timeout: Optional[float] = None, **named: Any) -> Any:
+        return func.call(*given(args, named), timeout=timeout)
+
+    async def call_async(*args: Any, slice: Optional[int] = None, timeout: Optional[float] = None, **named: Any) -> Any:
+        return await func.call_async(*given(args, named), slice=slice, timeout=timeout)
 
     async def await_it(*args: Any, **named: Any) -> Any:
         return await func.call_async(*given(args, named))
 
     call: Callable[..., Any] = await_it if inspect.iscoroutinefunction(ask) else call_now
+    call.call = call_within  # type: ignore[attr-defined]
     call.call_async = call_async  # type: ignore[attr-defined]
     call.__name__, call.__qualname__, call.__doc__ = ask.__name__, ask.__qualname__, ask.__doc__
     call.__signature__ = signature  # type: ignore[attr-defined]

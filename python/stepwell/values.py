@@ -216,6 +216,15 @@ class Func(Extern):
                 self._type = taken(functype_from, c.wasm_func_type(self._handle), c.wasm_functype_delete)
         return self._type
 
+    def call(self, *args: Any, timeout: Optional[float] = None) -> Any:
+        """Calls it, as `func(*args)` does. With a `timeout`, its guest is ended by `TimedOut`, a `TimeoutError`, if it is not done after so
+        many seconds: when it next begins a function or a turn of a loop, or a program sleeps or reads by WASI. A host function that it is
+        in comes to its end first. Guests that its host functions call are ended with it, and have timeouts of their own besides. The
+        time at stops of a debugger is not counted. Needs `Engine(epoch=True)`, as it is at first."""
+        if timeout is None:
+            return self(*args)
+        return _calls.bounded(_calls.Deadline(self._store, timeout), lambda: self(*args))
+
     def __call__(self, *args: Any) -> Any:
         params, results = self.type
         if len(args) != len(params):
@@ -233,18 +242,19 @@ class Func(Extern):
                 return from_c(store, room[0], owned=True)
             return tuple(from_c(store, val, owned=True) for val in room)
 
-    async def call_async(self, *args: Any, slice: Optional[int] = None) -> Any:
+    async def call_async(self, *args: Any, slice: Optional[int] = None, timeout: Optional[float] = None) -> Any:
         """Calls it as a coroutine of asyncio: where a host function is asynchronous that the guest calls, or the debugger's `on_stop`, the guest
         waits, and other tasks run, which may call others of the store's functions. A task that is cancelled leaves the guest as by a trap, and
         what it waits for is cancelled.
 
         While the guest computes, no other task runs, unless `slice` says after how much fuel they are let: the engine is to be made with
-        `fuel=True, fuel_slices=True`.
+        `fuel=True, fuel_slices=True`. `timeout` ends it as that of `call` does, what its guest waits for included, and also a guest that
+        computes without `slice`, of which no `asyncio.wait_for` hears.
         """
         from .call import Call
 
         with Call(self, *args) as call:
-            return await call.run_async(slice=slice)
+            return await call.run_async(slice=slice, timeout=timeout)
 
     def _about(self) -> str:
         return self.type._shown()

@@ -494,6 +494,16 @@ class Io(unittest.TestCase):
             self.assertEqual(sum(await asyncio.gather(*reads)), 1000 + ord("a") + ord("b"))
         asyncio.run(main())
 
+    def test_timeout(self):
+        with Store(Engine(epoch=True)) as store:
+            linker = Linker(store.engine)
+            linker.define_wasi(store, Wasi(stdin="inherit"))
+            exports = linker.instantiate(store, Module(store.engine, guests.of_c("IO_GUEST"))).exports
+            for function, n in ((exports.read, 0), (exports.sleep, 3_600_000)):
+                with self.assertRaises(stepwell.TimedOut):
+                    asyncio.run(function.call_async(n, timeout=0.05))
+            self.assertEqual(asyncio.run(exports.sleep.call_async(1, timeout=60)), 0)
+
     def test_cancelled_and_closed(self):
         async def main():
             fds = set(os.listdir("/proc/self/fd"))
@@ -1093,11 +1103,7 @@ env = {"many": lambda *v: v, "none": lambda: asyncio.sleep(0), "call": lambda n:
 exports = stepwell.Instance(store, stepwell.Module(engine, types()), {"env": env}).exports
 async def main():
     await exports.spin.call_async()
-def twice():
-    _thread.interrupt_main()
-    if sys.version_info >= (3, 11):  # asyncio takes the first for a wish to cancel
-        threading.Timer(0.3, _thread.interrupt_main).start()
-threading.Timer(0.3, twice).start()
+threading.Timer(0.3, _thread.interrupt_main).start()
 try:
     asyncio.run(main())
 except KeyboardInterrupt:

@@ -1306,7 +1306,7 @@ class Attaching(Case):
             Debugger(store, print)
         self.assertEqual(caught.exception.code, ErrorCode.STATE)
         with self.assertRaises(TypeError):
-            Debugger(self.store, None)
+            Debugger(self.store, 5)
 
     def test_one_per_store(self):
         debugger = self.attach()

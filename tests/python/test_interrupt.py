@@ -69,6 +69,14 @@ class Case(unittest.TestCase):
     def run_it(self, program):
         return self.said(self.child(program))
 
+    def interrupted(self, program, signals=1, between=0.3):
+        child = self.child(program)
+        self.assertEqual(child.stdout.readline(), "ready\n", child.poll() is not None and child.stderr.read())
+        for _ in range(signals):
+            time.sleep(between if between is not None else random.random() / 20)
+            child.send_signal(signal.SIGINT)
+        return self.said(child)
+
 
 class LostTest(Case):
     def test_what_cannot_be_told_is_raised(self):
@@ -183,14 +191,6 @@ class LostTest(Case):
 
 
 class SignalTest(Case):
-    def interrupted(self, program, signals=1, between=0.3):
-        child = self.child(program)
-        self.assertEqual(child.stdout.readline(), "ready\n", child.poll() is not None and child.stderr.read())
-        for _ in range(signals):
-            time.sleep(between if between is not None else random.random() / 20)
-            child.send_signal(signal.SIGINT)
-        return self.said(child)
-
     # Where the child is slow the signal comes before the call.
     AGAIN = """
         try:
@@ -215,7 +215,8 @@ class SignalTest(Case):
                 ("start()", "exports.ask()"),
                 ("start(lambda: exports.spin())", "exports.ask()"),
                 ("start(lambda: time.sleep(0.01) or 1)", "exports.ask()"),
-                ("start(debug=True)\nd = stepwell.Debugger(store, lambda stop: stepwell.Action.STEP)\nd.step_always()", "exports.spin()"),
+                ("start(debug=True)\nd = stepwell.Debugger(store, lambda stop: stepwell.Action.STEP, pause_on_interrupt=False)\nd.step_always()",
+                 "exports.spin()"),
                 ("start(debug=True)\ndef stopped(stop):\n    while True: pass\nd = stepwell.Debugger(store, stopped)\nd.step_always()",
                  "exports.spin()")):
             with self.subTest(prepare=prepare):
@@ -373,6 +374,411 @@ class SignalTest(Case):
             print("ok")
         """
         self.assertEqual(self.run_it(program), ["ok"])
+
+
+class PauseTest(Case):
+    """Ctrl-C where a debugger is attached."""
+
+    DEBUGGED = """
+        seen = []
+        def on_stop(stop):
+            seen.append((stop.reason, type(stop.interrupt)))
+            {on_stop}
+        start(debug=True)
+        debugger = stepwell.Debugger(store, on_stop)
+        try:
+            print("ready", flush=True)
+            exports.spin()
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        pauses = [reason for reason, _ in seen].count(stepwell.StopReason.PAUSE)
+        assert seen[0] == (stepwell.StopReason.PAUSE, KeyboardInterrupt), seen
+        works()
+    """
+
+    def test_the_guest_stops_and_goes_on(self):
+        on_stop = "print('stop', flush=True); stop.resume()"
+        program = self.DEBUGGED.format(on_stop=on_stop) + "\n        assert len(seen) == 2 or pauses == 2, seen\n"
+        child = self.child(program)
+        self.assertEqual(child.stdout.readline(), "ready\n")
+        for _ in range(2):
+            time.sleep(1.1)
+            child.send_signal(signal.SIGINT)
+            self.assertEqual(child.stdout.readline(), "stop\n")
+        child.send_signal(signal.SIGINT)  # at once: it is meant
+        self.assertEqual(self.said(child), ["interrupted"])
+
+    def test_on_stop_that_says_nothing(self):
+        self.assertEqual(self.interrupted(self.DEBUGGED.format(on_stop="pass")), ["interrupted"])
+
+    def test_stepping_on(self):
+        """It stands as at any stop: it is looked at, changed, and goes on by steps."""
+        on_stop = """
+            assert stop.frame().func_name == "count" or stop.frame().func_index == 4, repr(stop)
+            if stop.interrupt: stop.frame().set_local(0, 2)
+            if len(seen) < 4: stop.step()
+            else: return stepwell.Action.CONTINUE"""
+        program = self.DEBUGGED.format(on_stop=on_stop.strip()).replace("exports.spin()", "print(exports.count(0x7fffffff))")
+        self.assertEqual(self.interrupted(program + "\n        assert len(seen) == 4, seen\n"), ["0"])
+
+    def test_switched_off_and_on(self):
+        program = """
+            start(debug=True)
+            seen = []
+            debugger = stepwell.Debugger(store, lambda stop: seen.append(stop.reason) or stop.resume(), pause_on_interrupt=False)
+            for on in (False, True):
+                debugger.pause_on_interrupt = on
+                soon(_thread.interrupt_main)
+                threading.Timer(0.7, _thread.interrupt_main).start()
+                try:
+                    exports.spin()
+                except KeyboardInterrupt:
+                    print(len(seen))
+                time.sleep(1) if not on else None
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            works()
+        """.replace("threading.Timer(0.7, _thread.interrupt_main).start()", "on and threading.Timer(0.7, _thread.interrupt_main).start()")
+        self.assertEqual(self.run_it(program), ["0", "1"])
+
+    def test_what_is_none(self):
+        """Other exceptions of handlers, Ctrl-C in Python that a guest has called, and in guests of stores without a debugger."""
+        program = """
+            class Mine(Exception): pass
+            def handler(number, frame): raise Mine
+            signal.signal(signal.SIGALRM, handler)
+            seen = []
+            def f():
+                if not seen:
+                    _thread.interrupt_main()
+                    for _ in range(1000000): pass
+                return plain.spin()
+            start()
+            plain, other = exports, store
+            start(f, debug=True)
+            debugger = stepwell.Debugger(store, lambda stop: seen.append(stop) or stop.resume())
+            soon(lambda: signal.setitimer(signal.ITIMER_REAL, 0.1))
+            try: exports.spin()
+            except Mine: print("mine")
+            try: exports.once()
+            except KeyboardInterrupt: print("host")
+            assert not seen
+            seen.append(None)
+            soon(_thread.interrupt_main)
+            try: exports.once()
+            except KeyboardInterrupt: print("nested")
+            assert seen == [None]
+            works()
+        """
+        self.assertEqual(self.run_it(program), ["mine", "host", "nested"])
+
+    def test_a_guest_that_is_done_first(self):
+        """What it was to stop for is raised all the same, and no later guest stops for it."""
+        program = """
+            start(debug=True)
+            seen = []
+            debugger = stepwell.Debugger(store, lambda stop: seen.append(stop.reason) or stop.resume())
+            exports.count(1)
+            def soon_done(exception): return True
+            real = debugger._pauser
+            class Late:
+                def pause(self): return True
+                def cancel(self): return real.cancel()
+            debugger._pauser = Late()
+            soon(_thread.interrupt_main)
+            try: exports.count(2000000000)
+            except KeyboardInterrupt: print("raised")
+            works()
+            assert not seen
+        """
+        self.assertEqual(self.run_it(program), ["raised"])
+
+    def test_in_a_child_of_a_fork(self):
+        program = """
+            start(debug=True)
+            seen = []
+            debugger = stepwell.Debugger(store, lambda stop: seen.append(stop.reason))
+            exports.count(100000)
+            child = os.fork()
+            if child == 0:
+                soon(_thread.interrupt_main)
+                try:
+                    exports.spin()
+                except KeyboardInterrupt:
+                    os._exit(7 if seen == [stepwell.StopReason.PAUSE] else 8)
+            assert os.waitpid(child, 0)[1] >> 8 == 7
+            print("ok")
+        """
+        self.assertEqual(self.run_it(program), ["ok"])
+
+
+class TimeoutTest(Case):
+    def test_it_ends_a_guest(self):
+        program = """
+            from stepwell import TimedOut, Trap, TrapCode
+            for settings in ({}, {"signals": False}, {"debug": True}):
+                start(**settings)
+                if "debug" in settings:
+                    debugger = stepwell.Debugger(store, lambda stop: None)
+                for timeout in (0, 0.001, 0.06):
+                    began = time.monotonic()
+                    try: exports.spin.call(timeout=timeout)
+                    except TimeoutError as e:
+                        took = time.monotonic() - began
+                        assert timeout <= took < timeout + 1, took
+                        assert isinstance(e, Trap) and type(e) is TimedOut and e.timeout == timeout and e.trap_code == TrapCode.INTERRUPT
+                        assert [f.func_index for f in e.frames] == [1], e.frames
+                        assert str(e).startswith(f"the call has taken longer than its timeout of {timeout:g} s") and "backtrace" in str(e), str(e)
+                        assert e.message == f"the call has taken longer than its timeout of {timeout:g} s"
+                    else: raise AssertionError
+                    works()
+                assert exports.count.call(100, timeout=60) == 0 and exports.count.call(100, timeout=float("inf")) == 0
+                assert exports.once.call(timeout=None) == 1
+                store.close()
+            print("ok")
+        """
+        self.assertEqual(self.run_it(program), ["ok"])
+
+    def test_the_first_calls_are_in_time(self):
+        """The thread may rest when a call begins: many short calls see none of each other's ends."""
+        program = """
+            start()
+            exports.count(1)
+            took = []
+            for _ in range(30):
+                began = time.monotonic()
+                try: exports.spin.call(timeout=0.002)
+                except TimeoutError: pass
+                took.append(time.monotonic() - began)
+            assert sorted(took)[15] < 0.03, took  # whatever else the machine does: not one interval each
+            for _ in range(200):
+                exports.count.call(10, timeout=0.05)
+            time.sleep(0.06)
+            works()
+            assert not stepwell._signals._deadlines
+            print("ok")
+        """
+        self.assertEqual(self.run_it(program), ["ok"])
+
+    def test_nested(self):
+        program = """
+            from stepwell import TimedOut
+            said = []
+            def swallow():
+                try: exports.spin.call(timeout=0.05)
+                except TimedOut as e: said.append(e.timeout)
+                try: exports.spin.call(timeout=30)
+                except TimedOut as e: said.append(e.timeout)
+                return 1
+            start(swallow)
+            try: exports.ask.call(timeout=0.3)
+            except TimedOut as e: said.append(e.timeout)
+            assert said == [0.05, 0.3, 0.3], said
+            works()
+            # Of two whose time is up, the outer one's is raised, also through another store.
+            inner = exports
+            start(lambda: inner.spin.call(timeout=0.1))
+            try: exports.once.call(timeout=0.1)
+            except TimedOut as e: pass
+            else: raise AssertionError
+            # A host function comes to its end first, and its guest does not go on behind it.
+            after = []
+            def slow():
+                time.sleep(0.2)
+                after.append(1)
+                return 1
+            start(slow)
+            try: exports.ask.call(timeout=0.05)
+            except TimedOut: print("slow", len(after))
+            works()
+            start(slow)
+            try: stepwell.Func(store, slow, ([], ["i32"])).call(timeout=0.05)
+            except TimedOut: pass
+            else: raise AssertionError
+            works()
+            print("ok")
+        """
+        self.assertEqual(self.run_it(program), ["slow", "1", "ok"])
+
+    def test_on_other_threads_and_after_a_fork(self):
+        program = """
+            from concurrent.futures import ThreadPoolExecutor
+            start()
+            def one(n):
+                with stepwell.Store(engine) as mine:
+                    e = stepwell.Instance(mine, module, {"env": {"f": lambda: 1}}).exports
+                    try: e.spin.call(timeout=0.02 * n)
+                    except stepwell.TimedOut as t: return t.timeout == 0.02 * n and e.count(3) == 0
+            module = stepwell.Module(engine, guest())
+            with ThreadPoolExecutor(8) as pool:
+                assert list(pool.map(one, range(1, 9))) == [True] * 8
+            child = os.fork()
+            if child == 0:
+                os._exit(9 if one(1) else 1)
+            assert os.waitpid(child, 0)[1] >> 8 == 9
+            print("ok")
+        """
+        self.assertEqual(self.run_it(program), ["ok"])
+
+    def test_stops_take_no_time(self):
+        program = """
+            start(debug=True)
+            stops = []
+            def on_stop(stop):
+                stops.append(1)
+                time.sleep(0.3)
+                exports.count(300000000)  # a guest of the prompt's has its own time
+            debugger = stepwell.Debugger(store, on_stop)
+            debugger.break_at_function(instance_module, "once") if False else debugger.step_always(False)
+            placed = debugger.break_at(module, module.functions()[3].entry) if False else None
+            pauser = stepwell.Pauser(debugger)
+            pauser.pause()
+            assert exports.count.call(1000, timeout=0.2) == 0 and stops == [1]
+            pauser.pause()
+            began = time.monotonic()
+            try: exports.spin.call(timeout=0.2)
+            except stepwell.TimedOut: assert time.monotonic() - began > 0.5
+            else: raise AssertionError
+            assert stops == [1, 1]
+            print("ok")
+        """
+        program = "\n".join(line for line in program.split("\n") if " if False else " not in line)
+        self.assertEqual(self.run_it(program), ["ok"])
+
+    def test_programs_and_typed_exports(self):
+        program = """
+            from typing import Protocol
+            import stepwell.testing
+            class Api(Protocol):
+                def spin(self) -> None: ...
+                def count(self, timeout: int) -> int: ...
+            start()
+            api = instance.typed(Api)
+            assert api.count(timeout=3) == api.count.call(3) == api.count.call(3, timeout=60) == 0
+            try: api.spin.call(timeout=0.01)
+            except TimeoutError: print("typed")
+            wasi = stepwell.Wasi(["x", "fib", "90"], stdout=bytearray())
+            linker = stepwell.Linker(engine)
+            linker.define_wasi()
+            store.set_wasi(wasi)
+            program = linker.instantiate(store, stepwell.Module(engine, stepwell.testing.program()))
+            try: program.run(timeout=0.05)
+            except TimeoutError: print("program")
+        """
+        self.assertEqual(self.run_it(program), ["typed", "program"])
+
+    def test_refused(self):
+        program = """
+            start()
+            for wrong in (-1, float("nan"), -0.5):
+                try: exports.count.call(1, timeout=wrong)
+                except ValueError: print("value")
+            for wrong in ("soon", [], object()):
+                try: exports.count.call(1, timeout=wrong)
+                except (TypeError, ValueError): print("type")
+            start(epoch=False)
+            try: exports.count.call(1, timeout=1)
+            except stepwell.Error as e: assert e.code == stepwell.ErrorCode.STATE and "epoch=True" in str(e), e; print("epoch")
+            assert exports.count.call(1) == 0
+        """
+        self.assertEqual(self.run_it(program), ["value"] * 3 + ["type"] * 3 + ["epoch"])
+
+    def test_of_calls_by_hand(self):
+        program = """
+            from stepwell import Call, CallStatus, NotYet, TimedOut
+            def later():
+                raise NotYet(5)
+            start(later)
+            with Call(exports.once) as call:
+                assert call.run(timeout=0.01) == CallStatus.WAITING
+                time.sleep(0.02)
+                call.answer(3)
+                assert call.run(timeout=60) == CallStatus.FINISHED and call.results() == 3
+            with Call(exports.spin) as call:
+                try: call.run(timeout=0.01)
+                except TimedOut: assert call.status == CallStatus.FINISHED; print("ok")
+            works()
+        """
+        self.assertEqual(self.run_it(program), ["ok"])
+
+
+class LoopTest(Case):
+    """asyncio."""
+
+    def test_timeouts(self):
+        program = """
+            import asyncio
+            from stepwell import TimedOut
+            cleaned = []
+            async def f():
+                try: await asyncio.sleep(30)
+                except asyncio.CancelledError: cleaned.append(1); raise
+            async def quick():
+                await asyncio.sleep(0.001)
+                return 1
+            async def main():
+                global exports
+                for call, frames in ((exports.spin.call_async(timeout=0.05), 1), (exports.once.call_async(timeout=0.05), 1)):
+                    began = time.monotonic()
+                    try: await call
+                    except TimedOut as e: assert e.timeout == 0.05 and len(e.frames) == frames and time.monotonic() - began < 2; print("out")
+                    assert getattr(asyncio.current_task(), "cancelling", int)() == 0
+                assert cleaned == [1]
+                start(quick)
+                assert await exports.once.call_async(timeout=30) == 1
+                try: await exports.ask.call_async(timeout=0.1)
+                except TimedOut: print("out")
+                start(quick, fuel=True, fuel_slices=True)
+                store.fuel = 1 << 60
+                try: await exports.spin.call_async(timeout=0.1, slice=10000)
+                except TimedOut: print("out")
+                # Who cancels is told of that, whatever the time.
+                start(f)
+                task = asyncio.ensure_future(exports.once.call_async(timeout=5))
+                await asyncio.sleep(0.01)
+                task.cancel()
+                try: await task
+                except asyncio.CancelledError: print("cancelled")
+                works()
+            start(f)
+            asyncio.run(main())
+        """
+        self.assertEqual(self.run_it(program), ["out"] * 4 + ["cancelled"])
+
+    def test_ctrl_c_ends_a_guest_that_computes(self):
+        """One is enough, also where the loop has a handler of its own (from Python 3.11 on), which cancels the task."""
+        program = """
+            import asyncio
+            start()
+            ended = []
+            async def main():
+                print("ready", flush=True)
+                try: await exports.spin.call_async()
+                except BaseException as e:
+                    ended.append(type(e).__name__)
+                    await asyncio.sleep(0.001) if ended == ["CancelledError"] else None  # is not cancelled again
+                    ended.append("cleaned")
+                    raise
+            try: asyncio.run(main())
+            except KeyboardInterrupt: print("interrupted")
+            handler = sys.version_info >= (3, 11)
+            assert ended == ["CancelledError" if handler else "KeyboardInterrupt", "cleaned"], ended
+            works()
+        """
+        self.assertEqual(self.interrupted(program), ["interrupted"])
+
+    def test_a_task_among_others(self):
+        program = """
+            import asyncio
+            start()
+            async def main():
+                print("ready", flush=True)
+                await asyncio.gather(exports.spin.call_async(), asyncio.sleep(60))
+            try: asyncio.run(main())
+            except KeyboardInterrupt: print("interrupted")
+            works()
+        """
+        self.assertEqual(self.interrupted(program), ["interrupted"])
 
 
 class SecondSignalTest(Case):

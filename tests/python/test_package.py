@@ -29,7 +29,7 @@ class Guide(unittest.TestCase):
             self.assertIn(said, done.stdout)
         # What the page says that is printed.
         shown = re.findall(r"^It prints\n\n```text\n(.*?)^```$", self.text, re.M | re.S)
-        self.assertEqual(len(shown), 3)
+        self.assertEqual(len(shown), 5)
         for text in shown:
             self.assertIn(text, done.stdout)
 
