@@ -196,6 +196,15 @@ impl<'a> Running<'a> {
         }
     }
 
+    /// With which status the program ends that has trapped so.
+    pub fn status_of(&self, trap: &Trap) -> i32 {
+        match trap.code() {
+            Some(TrapCode::OutOfFuel) => LIMIT,
+            Some(TrapCode::Interrupt) if self.clock.is_up() => LIMIT,
+            _ => TRAP,
+        }
+    }
+
     /// Says of a trap what is to be said, and with which status the program ends.
     pub fn end_with_trap(&self, trap: &Trap) -> i32 {
         if let Some(status) = trap.exit_status() {
@@ -207,15 +216,14 @@ impl<'a> Running<'a> {
             Some(TrapCode::OutOfFuel) => {
                 let fuel = self.options.fuel.unwrap_or_default();
                 say(format_args!("the fuel is used up (--fuel {fuel}); exit status {LIMIT}"));
-                LIMIT
             }
             Some(TrapCode::Interrupt) if self.clock.is_up() => {
                 let time = self.options.timeout.unwrap_or_default().as_secs_f64();
                 say(format_args!("the time is up (--timeout {time}); exit status {LIMIT}"));
-                LIMIT
             }
-            _ => TRAP,
+            _ => {}
         }
+        self.status_of(trap)
     }
 }
 
