@@ -68,5 +68,5 @@ pub use runtime::{
 #[cfg(stepwell_ported)]
 pub use wasm::{
     ArrayType, DefinedType, ExternType, Features, FieldType, FuncType, GlobalType, HeapType, IndexType, Limits,
-    MemoryType, PageSize, RefType, StorageType, StructType, TableType, ValType, wat2wasm,
+    MemoryType, PageSize, RefType, StorageType, StructType, TableType, ValType, readable, wat2wasm,
 };

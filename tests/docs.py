@@ -78,8 +78,8 @@ CHECKED = {"c": "c", "cpp": "c++"}
 ELSEWHERE = {
     ("docs/cpp.md", "cpp"): "tests/cpp/guide.cmake",
     ("docs/python.md", "python"): "tests/python/test_package.py",
-    ("docs/stepwell-run.md", "console"): "c-examples/run_test.py",
-    ("docs/stepwell-run.md", "sh"): "c-examples/run_test.py",
+    ("docs/stepwell-run.md", "console"): "run/tests/run_test.py",
+    ("docs/stepwell-run.md", "sh"): "run/tests/run_test.py",
 }
 # Where the names of settings are from that are no part of the C API.
 SETTINGS = ("CMakeLists.txt", "CONTRIBUTING.md", "cmake/*", "python/backend/*.py", "python/stepwell/*.py", "scripts/test")

@@ -71,6 +71,11 @@ impl FileHead {
         RANGES_AT - HEAD_AT + left_out * RANGE_BYTES
     }
 
+    /// Whether a file that begins so is one of these, of whatever format.
+    pub fn is_of_ours(beginning: &[u8]) -> bool {
+        beginning.starts_with(&ELF_MAGIC) && beginning.get(HEAD_AT..).is_some_and(|head| head.starts_with(&MAGIC))
+    }
+
     /// Reads that of a file of `len` bytes that begins with `beginning`: with its first [`BEGINNING`] bytes, or more,
     /// or all of them. Refuses what is no such file, has another length than it had, or another format.
     ///
@@ -88,7 +93,7 @@ impl FileHead {
         if beginning.len() < RANGES_AT {
             return Err(foreign(format_args!("it is an ELF file cut short after {} bytes", beginning.len())));
         }
-        if !beginning[HEAD_AT..].starts_with(&MAGIC) {
+        if !FileHead::is_of_ours(beginning) {
             return Err(foreign("it is another ELF file"));
         }
         let format = u32_at(beginning, FORMAT_AT);

@@ -49,6 +49,12 @@ impl Module {
         Ok(write_elf(&self.engine().manifest().to_text(), &self.binary_to_write(), &images, &left_out))
     }
 
+    /// Whether bytes begin as those of [`Module::serialize`] do, of whatever version: the first 128 of a file are
+    /// enough. What is behind them is not looked at.
+    pub fn is_serialized(beginning: &[u8]) -> bool {
+        FileHead::is_of_ours(beginning)
+    }
+
     /// Writes [`Module::serialize`]'s bytes to a file. Whoever reads it at the same time finds what was there before,
     /// or all of the new.
     ///
