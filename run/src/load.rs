@@ -197,7 +197,10 @@ pub fn directory(said: &OsStr) -> Run<(&OsStr, String, bool)> {
         .map_err(|_| Ending::new(USAGE, format_args!("--dir: the guest's name of `{shown}` is no UTF-8")))?;
     if let Some(at) = colons.and_then(|_| guest.find(':')) {
         let ending = &guest[at..];
-        return Err(Ending::new(USAGE, format_args!("--dir: `{shown}` ends with `{ending}`; only `:ro` is known there")));
+        return Err(Ending::new(
+            USAGE,
+            format_args!("--dir: `{shown}` ends with `{ending}`; only `:ro` is known there"),
+        ));
     }
     Ok((OsStr::from_bytes(host), guest, !read_only))
 }

@@ -23,6 +23,7 @@ use super::progress::{Progress, stepwell_guarded_progress_callback_t};
 use super::vecs::wasm_val_vec_t;
 use crate::base::Result;
 use crate::runtime::{Caller, Func, HostOrigin, Val};
+use crate::sys::floats::note_host;
 use std::ffi::{c_char, c_void};
 
 /// As `stepwell_func_callback_t`, with an outcome.
@@ -202,6 +203,7 @@ pub unsafe extern "C" fn stepwell_wasi_config_stdin_guarded_set(
             // SAFETY: C registered the callback with this environment.
             let call = |out| unsafe { callback(env.get(), data, size, out) };
             let given = stepwell_outcome_t::of("input callback", call);
+            note_host();
             // More than there is room for is a failure.
             given.ok().and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX)
         });

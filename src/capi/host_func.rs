@@ -1,7 +1,7 @@
 //! What all host functions of C's have in common, however they are made and whatever their callback is told: their
 //! values on the way to C and back.
 
-use super::plumbing::abort::watched;
+use super::plumbing::abort::watched_for_guest;
 use super::plumbing::cell::StoreCell;
 use super::plumbing::handles::wasm_trap_t;
 use super::plumbing::own::Own;
@@ -56,7 +56,7 @@ pub(super) fn call_guarded(
     }
     let args_vec = wasm_val_vec_t { size: args.len(), data: args.as_mut_ptr() };
     let mut results_vec = wasm_val_vec_t { size: given.len(), data: given.as_mut_ptr() };
-    let mut outcome = watched("a host function", || call(&args_vec, &mut results_vec));
+    let mut outcome = watched_for_guest("a host function", || call(&args_vec, &mut results_vec));
     for (i, (result, value)) in results.iter_mut().zip(&mut given).enumerate() {
         if outcome.is_ok() {
             // Whether they are of the function's type is looked at where they are handed on.

@@ -4,7 +4,7 @@ use super::caller::CallerParts;
 use super::func;
 use super::functype::func_type;
 use super::host_func::succeeded;
-use super::plumbing::abort::watched;
+use super::plumbing::abort::watched_for_guest;
 use super::plumbing::env::{Env, stepwell_finalizer_t};
 use super::plumbing::guard::or_error;
 use super::plumbing::handles::{
@@ -147,7 +147,7 @@ fn body(
     Ok(move |mut caller: Caller<'_>, values: *mut ValRaw| {
         let parts = CallerParts::of(&mut caller)?;
         // SAFETY: C registered the callback with this environment; the values are those of the call.
-        let trap = watched("a host function", || unsafe { callback(env.get(), parts.as_c(), values.cast()) });
+        let trap = watched_for_guest("a host function", || unsafe { callback(env.get(), parts.as_c(), values.cast()) });
         // SAFETY: the callback gives the trap to us.
         unsafe { succeeded(trap) }
     })

@@ -1,6 +1,7 @@
 //! `stepwell_wasi_config_t`: what a program gets of the host by WASI preview 1.
 
 use super::bytes::byte_t;
+use super::plumbing::abort::watched_for_guest;
 use super::plumbing::env::{Env, stepwell_finalizer_t};
 use super::plumbing::guard::{or_abort, or_error};
 use super::plumbing::handles::{
@@ -247,8 +248,11 @@ pub unsafe extern "C" fn stepwell_wasi_config_stdin_callback_set(
         // SAFETY: C passes a live configuration or NULL.
         let config = unsafe { borrow_mut(config, "config") }?;
         let callback = callback.ok_or_else(|| null("callback"))?;
-        // SAFETY: C registered the callback with this environment.
-        config.set_stdin(move |to| unsafe { callback(env.get(), to.as_mut_ptr().cast(), to.len()) });
+        config.set_stdin(move |to| {
+            let (data, size) = (to.as_mut_ptr().cast(), to.len());
+            // SAFETY: C registered the callback with this environment.
+            watched_for_guest("an input callback", || unsafe { callback(env.get(), data, size) })
+        });
         Ok(())
     })
 }
@@ -291,8 +295,11 @@ pub unsafe extern "C" fn stepwell_wasi_config_stderr_inherit(config: *mut stepwe
 /// What calls a C callback.
 fn output(callback: stepwell_wasi_output_callback_t, env: Env) -> Result<impl FnMut(&[u8]) + Send + 'static> {
     let callback = callback.ok_or_else(|| null("callback"))?;
-    // SAFETY: C registered the callback with this environment.
-    Ok(move |bytes: &[u8]| unsafe { callback(env.get(), bytes.as_ptr().cast(), bytes.len()) })
+    Ok(move |bytes: &[u8]| {
+        let (data, size) = (bytes.as_ptr().cast(), bytes.len());
+        // SAFETY: C registered the callback with this environment.
+        watched_for_guest("an output callback", || unsafe { callback(env.get(), data, size) })
+    })
 }
 
 /// Gives what the program writes to standard output to a callback. `finalizer(env)` runs when nothing can call it any

@@ -4,6 +4,7 @@
 
 use crate::abi::Activation;
 use crate::isa::{FLOAT_FLAGS, GUEST_FLOATS, float_control, set_float_control};
+use crate::sys::activation;
 
 /// Switches to the guest's way; what the host had, if that is another, else 0.
 #[inline]
@@ -48,6 +49,46 @@ impl Drop for HostFloats {
     fn drop(&mut self) {
         // SAFETY: the promise of `of`.
         unsafe { (*self.0).host_floats = enter_guest() };
+    }
+}
+
+/// The same around a host function that leaves the floats as it finds them, as all of Rust's have to: nothing is read
+/// behind it, which takes longer than all else that calling one does. Who has called something that is not Rust's says
+/// so by [`note_host`].
+pub struct KeptFloats(*mut Activation);
+
+impl KeptFloats {
+    /// Of the host that has entered the guest by this activation.
+    ///
+    /// # Safety
+    /// The activation is live, and outlives this.
+    #[inline]
+    pub unsafe fn of(activation: *mut Activation) -> KeptFloats {
+        // SAFETY: the caller's promise.
+        leave_guest(unsafe { (*activation).host_floats });
+        KeptFloats(activation)
+    }
+}
+
+impl Drop for KeptFloats {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the promise of `of`; nothing is computed here.
+        unsafe {
+            if (*self.0).host_floats != 0 {
+                set_float_control(GUEST_FLOATS);
+            }
+        }
+    }
+}
+
+/// What the floats are now is the host's way from then on, if a guest has called here.
+pub fn note_host() {
+    let activation = activation::current();
+    let host = float_control();
+    // SAFETY: the newest entry of this thread is live.
+    if let Some(activation) = unsafe { activation.as_mut() } {
+        activation.host_floats = if host & !FLOAT_FLAGS == GUEST_FLOATS { 0 } else { host };
     }
 }
 

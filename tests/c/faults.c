@@ -294,6 +294,33 @@ static stepwell_action_t sees_it_too(void *env, stepwell_stop_t *stop) {
   return STEPWELL_ACTION_STEP;
 }
 
+static void rounds_up(void *env, const char *data, size_t size) {
+  (void)env;
+  (void)data;
+  CHECK(size == 1 && fegetround() == wanted);
+  fesetround(wanted = FE_UPWARD);
+}
+
+/* What a guest writes to may set them, too. */
+static void floats_of_wasi(wasm_engine_t *engine) {
+  wasm_store_t *store = wasm_store_new(engine);
+  wasm_module_t *module = MODULE(store, WRITE_ADD);
+  stepwell_linker_t *linker = stepwell_linker_new(engine);
+  stepwell_wasi_config_t *config = stepwell_wasi_config_new();
+  wasm_instance_t *instance = NULL;
+  OK(stepwell_wasi_config_stdout_callback_set(config, rounds_up, NULL, NULL));
+  OK(stepwell_linker_define_wasi(linker, store, config));
+  OK(stepwell_linker_instantiate(linker, store, module, &instance, NULL));
+  for (int i = 0; i < 2; i++) {
+    wanted = i ? FE_DOWNWARD : FE_TONEAREST;
+    CHECK(fesetround(wanted) == 0);
+    double sum = add(check_func(instance, "add"), 1.0, 0x1p-60);
+    CHECK(fegetround() == FE_UPWARD && sum == 1.0);
+  }
+  CHECK(fesetround(FE_TONEAREST) == 0);
+  stepwell_linker_delete(linker);
+}
+
 static void floats(void) {
   static const int MODES[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
   wasm_config_t *config = wasm_config_new();
@@ -329,6 +356,7 @@ static void floats(void) {
     stepwell_debugger_delete(debugger);
   }
   CHECK(calls > 0);
+  floats_of_wasi(engine);
 }
 
 int main(void) {

@@ -72,7 +72,8 @@ impl Session {
                 .iter()
                 .filter_map(|id| self.points.of_breakpoint(*id).map(|point| point.number))
                 .collect();
-            let number = *here.first().ok_or_else(|| Fault::new("the program is at no breakpoint that could be passed"))?;
+            let number =
+                *here.first().ok_or_else(|| Fault::new("the program is at no breakpoint that could be passed"))?;
             self.points.change(target, number, Some(times - 1), None)?;
             self.terminal.say(&format!("Breakpoint {number} is passed {} times.\n", times - 1));
         }
@@ -170,7 +171,10 @@ impl Session {
         };
         if given.len() != types.len() {
             let names: Vec<String> = types.iter().map(ToString::to_string).collect();
-            return Fault::err(format_args!("this function returns ({}): `return` takes as many values", names.join(", ")));
+            return Fault::err(format_args!(
+                "this function returns ({}): `return` takes as many values",
+                names.join(", ")
+            ));
         }
         let values = given.iter().zip(&types).map(|(text, ty)| expressions::result(stop, at, text, *ty));
         let values = values.collect::<Outcome<Vec<_>>>()?;

@@ -1,6 +1,7 @@
 //! Ending the process, saying why: where undefined behaviour would be the other way.
 
 use super::ending;
+use crate::sys::floats::note_host;
 
 /// Ends the process, saying why.
 pub(in crate::capi) fn abort(message: &str) -> ! {
@@ -29,6 +30,13 @@ impl Drop for Watched {
 /// Calls a callback of C's, which has to return.
 pub(in crate::capi) fn watched<R>(what: &'static str, call: impl FnOnce() -> R) -> R {
     watched_by(|| (), what, call)
+}
+
+/// The same for a guest: what the callback has set of the floats is the host's from then on.
+pub(in crate::capi) fn watched_for_guest<R>(what: &'static str, call: impl FnOnce() -> R) -> R {
+    let returned = watched(what, call);
+    note_host();
+    returned
 }
 
 /// Calls a guarded callback of C's, which has to return while its language lives.

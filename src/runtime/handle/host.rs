@@ -14,7 +14,7 @@ use crate::runtime::objects::owned::Owned;
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, StoreMut};
-use crate::sys::floats::HostFloats;
+use crate::sys::floats::KeptFloats;
 use crate::wasm::{FuncType, ValType};
 use once_cell::sync::OnceCell;
 use smallvec::SmallVec;
@@ -165,7 +165,7 @@ unsafe fn guard<F>(
         }
     };
     // SAFETY: the guest that called has been entered.
-    let _floats = from_guest.then(|| unsafe { HostFloats::of((*store.as_ptr()).vm.activation) });
+    let _floats = from_guest.then(|| unsafe { KeptFloats::of((*store.as_ptr()).vm.activation) });
     // SAFETY: the store is alive; the roots are what it shares with handles.
     let scope = unsafe { (*store.as_ptr()).roots.scope() };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
