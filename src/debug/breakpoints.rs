@@ -11,6 +11,7 @@
 use super::breakpoint::{BreakOptions, BreakPlace, BreakRequest, Breakpoint};
 use super::breakpoint_id::{BreakpointId, FIRST_OWN, Hits};
 use super::condition::{Ask, Kind, Reader};
+use super::expr::Expression;
 use super::layers;
 use super::places::{Target, sites_before, targets, targets_if_any};
 use super::split::{SplitCodes, patience};
@@ -54,6 +55,8 @@ pub(super) enum Asked {
     Nobody,
     /// The host.
     Host(Arc<Ask>),
+    /// An expression of the source is to be evaluated.
+    Source(Arc<Expression>),
 }
 
 /// A place of a breakpoint.
@@ -547,7 +550,7 @@ impl Breakpoints {
         change(&mut options);
         if let Some(condition) = &options.condition {
             for placed in &entry.places {
-                condition.check(&placed.module, placed.target.func)?;
+                condition.check(&placed.module, placed.target.func, placed.target.offset)?;
             }
         }
         if let Some(instance) = options.instance {
@@ -602,8 +605,8 @@ impl Breakpoints {
                 continue;
             }
             match options.condition.as_ref().map(|condition| &condition.0) {
-                Some(Kind::Text(text)) if !text.holds(&Reader::new(frame, inside)) => continue,
-                Some(Kind::Callback(_)) => ask = true,
+                Some(Kind::Plain(text)) if !Reader::new(frame, inside).holds(text) => continue,
+                Some(Kind::Source(_) | Kind::Callback(_)) => ask = true,
                 _ => {}
             }
             hits.push(id);
@@ -618,6 +621,7 @@ impl Breakpoints {
         };
         match entry.options.condition.as_ref().map(|condition| &condition.0) {
             Some(Kind::Callback(ask)) => Asked::Host(ask.clone()),
+            Some(Kind::Source(expression)) => Asked::Source(expression.clone()),
             _ => Asked::Nobody,
         }
     }
@@ -658,9 +662,9 @@ impl Breakpoints {
         }
         match options.condition.as_ref().map(|condition| &condition.0) {
             None => {}
-            Some(Kind::Callback(_)) => return false,
-            Some(Kind::Text(text)) if !text.holds(&Reader::new(frame, None)) => return true,
-            Some(Kind::Text(_)) => {}
+            Some(Kind::Source(_) | Kind::Callback(_)) => return false,
+            Some(Kind::Plain(text)) if !Reader::new(frame, None).holds(text) => return true,
+            Some(Kind::Plain(_)) => {}
         }
         if options.ignore == 0 {
             return false;

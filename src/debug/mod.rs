@@ -46,10 +46,12 @@ mod core_dump;
 mod course;
 mod coverage;
 mod events;
+mod expr;
 mod frame;
 mod later;
 mod layers;
 mod line_step;
+mod machine;
 mod places;
 mod split;
 mod stepping;
@@ -66,6 +68,7 @@ pub use breakpoint_set::BreakpointSet;
 pub use condition::Condition;
 pub use coverage::{Coverage, CoveredBlock, CoveredBranch, CoveredSide};
 pub use events::Events;
+pub use expr::{EvaluateOptions, Expression, error_columns};
 pub use frame::Frame;
 pub use stepping::Action;
 pub use stop::{ExceptionStops, Reason, Stop};
@@ -377,6 +380,13 @@ impl Core {
             let holds = match asked {
                 Asked::Gone => Ok(false),
                 Asked::Nobody => Ok(true),
+                Asked::Source(expression) => {
+                    let reason = Reason::Breakpoint(Hits::from_slice(&[id]));
+                    Ok(told.call_host(|store| {
+                        let stop = Stop::new(store, self, &reason, None);
+                        stop.top().is_some_and(|frame| condition::holds(&expression, &frame))
+                    }))
+                }
                 Asked::Host(ask) => {
                     let reason = Reason::Breakpoint(Hits::from_slice(&[id]));
                     told.call_host(|store| ask(&mut Stop::new(store, self, &reason, None)))

@@ -1,17 +1,22 @@
-//! Variables of the source in a stopped frame: what `p->x` is, and giving it another value. What debug information says
-//! is read by `dwarf/`; here it gets the frame that it asks about, and what it says is to be written is written.
+//! Variables of the source in a stopped frame, and whatever else an expression comes to: what `p->x + 1` is, and giving
+//! `p->x` another value. What debug information says is read by `dwarf/`, and expressions by `expr/`; here they get the
+//! frame that they ask about.
 
 use super::Debugger;
+use super::expr::eval::Item;
+use super::expr::number::Number;
+use super::expr::source::{Machine, Source, Thing, machine_number, machine_type};
+use super::expr::syntax::Register;
+use super::expr::{EvaluateOptions, Expression};
 use super::frame::Frame;
+use super::machine::{OfFrame, OfStop, first_memory, missing, no_frame, read, size_of, text};
 use super::stop::Stop;
 use super::watchpoint::{WatchKind, WatchpointId};
-use crate::base::{Error, ErrorKind, GlobalIndex, LocalIndex, MemoryIndex, Result, WasmOffset};
+use crate::base::{Error, ErrorKind, GlobalIndex, Result, WasmOffset};
 use crate::dwarf::{
-    Context, FrameReader, Inspector, MemoryAddress, Missing, Scalar, SourceFrame, Storage, Value, ValueKind, Variable,
-    VariableKind, WasmValue, Write,
+    Context, Inspector, MemoryAddress, Missing, Scalar, SourceFrame, Storage, Value, ValueKind, Variable, VariableKind,
 };
-use crate::runtime::{AsStore, AsStoreMut, Memory, ModuleId, Val};
-use std::cell::RefCell;
+use crate::runtime::ModuleId;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -39,7 +44,7 @@ pub enum Scope {
 }
 
 /// A variable of the source as a frame sees it, or something inside of one: a member, an element, what a pointer points
-/// to. Nothing of it is kept but where it is found: each question reads the frame. So it is asked of the frame that it
+/// to; a register or a number in memory; or a number that an expression has come to. Nothing of it is kept but where it is found: each question reads the frame. So it is asked of the frame that it
 /// was found in, which must stand where it stood then; otherwise there is an error.
 #[derive(Clone, Debug)]
 pub struct FrameVariable {
@@ -55,8 +60,12 @@ pub struct FrameVariable {
 enum Found {
     /// By its name: where it is has to be asked.
     Variable(Variable),
-    /// On a way that begins with a name.
+    /// On a way that begins with a name or a cast.
     Value(Value),
+    /// Computed: it is nowhere.
+    Number(Number),
+    /// In a register, in memory without a type of the source, or what a call has given.
+    Machine(Thing),
 }
 
 /// A frame and where it stands.
@@ -69,7 +78,7 @@ struct Home {
 
 impl FrameVariable {
     /// Its name; of a static variable outside of functions with its namespaces. A member's name, an element's number in
-    /// brackets, `*` for what a pointer points to; what was found by a path has that.
+    /// brackets, `*` for what a pointer points to; what an expression has come to has that.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -77,11 +86,11 @@ impl FrameVariable {
     fn variable(&self) -> Option<&Variable> {
         match &self.found {
             Found::Variable(variable) => Some(variable),
-            Found::Value(_) => None,
+            _ => None,
         }
     }
 
-    /// What kind of variable it is; `None` for what is inside of one, or was found by a path.
+    /// What kind of variable it is; `None` for what is inside of one, or what an expression has come to.
     pub fn variable_kind(&self) -> Option<VariableKind> {
         self.variable().map(Variable::kind)
     }
@@ -107,6 +116,12 @@ impl FrameVariable {
     /// [`ErrorKind::State`] where the frame is not the one that it was found in, or has moved since;
     /// [`ErrorKind::InvalidModule`] where the debug information is damaged.
     pub fn type_name(&self, frame: &Frame<'_>) -> Result<String> {
+        self.check(frame)?;
+        match &self.found {
+            Found::Number(number) => return Ok(number.kind.name().to_owned()),
+            Found::Machine(thing) => return machine_type(&OfFrame(frame), thing),
+            Found::Variable(_) | Found::Value(_) => {}
+        }
         self.ask_type(frame, |inspector, value, _| Ok(inspector.type_name(value)))
     }
 
@@ -115,6 +130,18 @@ impl FrameVariable {
     /// # Errors
     /// As of [`type_name`](Self::type_name).
     pub fn kind(&self, frame: &Frame<'_>) -> Result<ValueKind> {
+        self.check(frame)?;
+        match &self.found {
+            Found::Number(_) | Found::Machine(Thing::Memory(..) | Thing::Register(Register::Pc)) => {
+                return Ok(ValueKind::Number);
+            }
+            Found::Machine(Thing::Register(register)) => {
+                let number = Number::of_val(&OfFrame(frame).register(register)?);
+                return Ok(number.map_or(ValueKind::Opaque, |_| ValueKind::Number));
+            }
+            Found::Machine(_) => return Ok(ValueKind::Opaque),
+            Found::Variable(_) | Found::Value(_) => {}
+        }
         self.ask_type(frame, |inspector, value, at| inspector.kind(value, at))
     }
 
@@ -123,6 +150,15 @@ impl FrameVariable {
     /// # Errors
     /// As of [`type_name`](Self::type_name).
     pub fn size(&self, frame: &Frame<'_>) -> Result<u64> {
+        self.check(frame)?;
+        match &self.found {
+            Found::Number(number) => return Ok(number.kind.bytes() as u64),
+            Found::Machine(Thing::Memory(kind, _)) => return Ok(kind.bytes() as u64),
+            Found::Machine(Thing::Register(register)) => return Ok(size_of(OfFrame(frame).register(register)?.ty())),
+            Found::Machine(Thing::Wasm(value)) => return Ok(size_of(value.ty())),
+            Found::Machine(_) => return Ok(0),
+            Found::Variable(_) | Found::Value(_) => {}
+        }
         self.ask_type(frame, |inspector, value, at| inspector.size(value, at))
     }
 
@@ -132,7 +168,11 @@ impl FrameVariable {
     /// [`ErrorKind::State`] as of [`type_name`](Self::type_name).
     pub fn text(&self, frame: &Frame<'_>) -> Result<String> {
         self.check(frame)?;
-        let told = self.ask(frame, |inspector, value, at| Ok(inspector.summary(value, at)));
+        let told = match &self.found {
+            Found::Number(number) => Ok(number.to_string()),
+            Found::Machine(thing) => text(frame, thing),
+            _ => self.ask(frame, |inspector, value, at| Ok(inspector.summary(value, at))),
+        };
         Ok(told.unwrap_or_else(|error| format!("<{}>", error.message())))
     }
 
@@ -142,6 +182,12 @@ impl FrameVariable {
     /// As of [`type_name`](Self::type_name); [`ErrorKind::Argument`] for what is no number, [`ErrorKind::State`] for
     /// what is [missing](Self::missing) or in memory that is not there.
     pub fn number(&self, frame: &Frame<'_>) -> Result<Scalar> {
+        self.check(frame)?;
+        match &self.found {
+            Found::Number(number) => return Ok(number.scalar()),
+            Found::Machine(thing) => return machine_number(&OfFrame(frame), thing).map(Number::scalar),
+            Found::Variable(_) | Found::Value(_) => {}
+        }
         self.ask(frame, |inspector, value, at| inspector.scalar(value, at))
     }
 
@@ -151,6 +197,12 @@ impl FrameVariable {
     /// # Errors
     /// As of [`type_name`](Self::type_name), and where it cannot be told where it is.
     pub fn address(&self, frame: &Frame<'_>) -> Result<Option<MemoryAddress>> {
+        self.check(frame)?;
+        match &self.found {
+            Found::Machine(Thing::Memory(_, address)) => return Ok(Some(MemoryAddress::new(*address))),
+            Found::Number(_) | Found::Machine(_) => return Ok(None),
+            Found::Variable(_) | Found::Value(_) => {}
+        }
         self.ask(frame, |_, value, _| Ok(value.address()))
     }
 
@@ -159,6 +211,9 @@ impl FrameVariable {
     /// # Errors
     /// As of [`address`](Self::address).
     pub fn missing(&self, frame: &Frame<'_>) -> Result<Option<Missing>> {
+        if self.is_of_machine(frame)? {
+            return Ok(None);
+        }
         self.ask(frame, |_, value, _| Ok(value.missing()))
     }
 
@@ -167,6 +222,9 @@ impl FrameVariable {
     /// # Errors
     /// As of [`address`](Self::address).
     pub fn child_count(&self, frame: &Frame<'_>) -> Result<u64> {
+        if self.is_of_machine(frame)? {
+            return Ok(0);
+        }
         self.ask(frame, |inspector, value, at| match value.missing() {
             Some(_) => Ok(0),
             None => inspector.child_count(value, at),
@@ -179,6 +237,9 @@ impl FrameVariable {
     /// # Errors
     /// As of [`number`](Self::number).
     pub fn children(&self, frame: &Frame<'_>, range: Range<u64>) -> Result<Vec<FrameVariable>> {
+        if self.is_of_machine(frame)? {
+            return Ok(Vec::new());
+        }
         self.ask(frame, |inspector, value, at| {
             if value.missing().is_some() || range.is_empty() {
                 return Ok(Vec::new());
@@ -194,8 +255,20 @@ impl FrameVariable {
         })
     }
 
-    fn assigned(&self, frame: &Frame<'_>, text: &str) -> Result<Write> {
-        self.ask(frame, |inspector, value, at| inspector.assign(value, text, at))
+    /// Whether it is no value of the source: nothing is inside of it.
+    fn is_of_machine(&self, frame: &Frame<'_>) -> Result<bool> {
+        self.check(frame)?;
+        Ok(matches!(self.found, Found::Number(_) | Found::Machine(_)))
+    }
+
+    fn new(expression: &Expression, item: Item<Thing>, function: Option<SourceFrame>, frame: &Frame<'_>) -> Self {
+        let found = match item {
+            Item::Number(number) => Found::Number(number),
+            Item::Thing(Thing::Value(value)) => Found::Value(value),
+            Item::Thing(thing) => Found::Machine(thing),
+        };
+        let name = expression.as_text().trim().to_owned();
+        FrameVariable { name, found, function: function.map(Arc::new), home: Home::of(frame) }
     }
 
     /// Refuses a frame that it was not found in, or not here.
@@ -220,6 +293,7 @@ impl FrameVariable {
             match &self.found {
                 Found::Variable(variable) => question(&inspector, &inspector.value(variable, &at)?, &at),
                 Found::Value(value) => question(&inspector, value, &at),
+                Found::Number(_) | Found::Machine(_) => Err(nowhere()),
             }
         })
     }
@@ -237,6 +311,7 @@ impl FrameVariable {
             match &self.found {
                 Found::Variable(variable) => question(&inspector, &inspector.typed(variable)?, &at),
                 Found::Value(value) => question(&inspector, value, &at),
+                Found::Number(_) | Found::Machine(_) => Err(nowhere()),
             }
         })
     }
@@ -248,64 +323,22 @@ impl Home {
     }
 }
 
-/// Reads a frame.
-struct Reader<'a, 'f> {
-    frame: &'a Frame<'f>,
-    /// Why something that was asked for is not known.
-    unknown: RefCell<Option<Error>>,
-}
-
-/// Asks about what is in a frame. Where that takes something that production code does not keep, that is the error.
-fn read<R>(frame: &Frame<'_>, question: impl FnOnce(&dyn FrameReader) -> Result<R>) -> Result<R> {
-    let reader = Reader { frame, unknown: RefCell::new(None) };
-    let answer = question(&reader);
-    match reader.unknown.into_inner() {
-        Some(unknown) => Err(unknown),
-        None => answer,
-    }
-}
-
-impl Reader<'_, '_> {
-    /// The frame, if it knows this.
-    fn knows<T>(&self, known: Result<T>) -> Option<T> {
-        known.map_err(|unknown| *self.unknown.borrow_mut() = Some(unknown)).ok()
-    }
-}
-
-impl FrameReader for Reader<'_, '_> {
-    fn local(&self, index: LocalIndex) -> Option<WasmValue> {
-        self.knows(self.frame.check_values())?;
-        number(self.frame.local(index.index())?)
-    }
-
-    fn global(&self, index: GlobalIndex) -> Option<WasmValue> {
-        let store = self.frame.store();
-        number(self.knows(self.frame.known_instance())?.global(store, index)?.get(store).ok()?)
-    }
-
-    fn operand(&self, index: u32) -> Option<WasmValue> {
-        self.knows(self.frame.check_values())?;
-        number(*self.frame.operands().get(index as usize)?)
-    }
-
-    fn memory(&self, address: MemoryAddress, bytes: &mut [u8]) -> bool {
-        let store = self.frame.store();
-        let Some(instance) = self.knows(self.frame.known_instance()) else { return false };
-        let Some(memory) = instance.memory(store, MemoryIndex::new(0)) else { return false };
-        let Ok(at) = usize::try_from(address.get()) else { return false };
-        memory.read(store, at, bytes).is_ok()
-    }
+#[cold]
+fn nowhere() -> Error {
+    Error::new(ErrorKind::State, "the value is computed: there is no place that it is in")
 }
 
 impl Frame<'_> {
-    /// What a variable of the source, or a path that leads on from one, comes to in this frame: names, `.`, `->`,
-    /// `[1]`, `*`, `&`. Where functions are inlined, names are those of the innermost.
+    /// What an expression comes to in this frame: C's operators on variables of the source (`p->x[1] + 1`), registers of
+    /// Wasm (`$local0`, `$stack0`, `$global0`, `$pc`), memory (`i32[ADDRESS]`) and constants; see [`Expression`]. Nothing
+    /// can be assigned or called. Where functions are inlined, names are those of the innermost.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] where the module has no debug information for this place, where nothing has that name,
-    /// and where the path does not fit its type.
-    pub fn evaluate(&self, path: &str) -> Result<Evaluated> {
-        let found = self.variable(0, path)?;
+    /// [`ErrorKind::Argument`] where the text is no expression, where nothing has a name that is in it, and where an
+    /// operator does not fit its types; [`ErrorKind::State`] where something that is computed with cannot be read.
+    /// [`error_columns`](super::error_columns) tells where in the text.
+    pub fn evaluate(&self, text: &str) -> Result<Evaluated> {
+        let found = self.variable(0, text)?;
         Ok(Evaluated { type_name: found.type_name(self)?, text: found.text(self)? })
     }
 
@@ -340,16 +373,17 @@ impl Frame<'_> {
         Ok(found.into_iter().map(seen).collect())
     }
 
-    /// What a path leads to, as of [`Frame::evaluate`]; `level` is as of [`Frame::variables`].
+    /// What an expression comes to, as of [`Frame::evaluate`]; `level` is as of [`Frame::variables`].
     ///
     /// # Errors
     /// As of [`Frame::evaluate`] and [`Frame::variables`].
-    pub fn variable(&self, level: usize, path: &str) -> Result<FrameVariable> {
+    pub fn variable(&self, level: usize, text: &str) -> Result<FrameVariable> {
+        let expression = Expression::new(text)?;
+        expression.check(EvaluateOptions::default())?;
         let inspector = self.module().inspector();
         let function = self.function(&inspector, level)?;
-        let value = read(self, |reader| inspector.evaluate_path(path, &Context { frame: function.as_ref(), reader }))?;
-        let function = function.map(Arc::new);
-        Ok(FrameVariable { name: path.trim().to_owned(), found: Found::Value(value), function, home: Home::of(self) })
+        let item = expression.item(&inspector, function.as_ref(), &mut OfFrame(self))?;
+        Ok(FrameVariable::new(&expression, item, function, self))
     }
 
     /// A function of the source at the frame's instruction; `None` where the debug information knows none.
@@ -367,7 +401,8 @@ impl Frame<'_> {
 }
 
 impl Debugger {
-    /// Watches a variable of a frame, 0 the innermost, or what is inside of one, where it is now: what is in memory as
+    /// Watches a variable of a frame, 0 the innermost, or what is inside of one, or a local, a global or a number in
+    /// memory that an expression has led to, where it is now: what is in memory as
     /// [`Debugger::watch_memory`] does, by the size of its type, what is in a local as [`Debugger::watch_local`] does,
     /// what is in a global as [`Debugger::watch_global`] does. At `-O2` a local may be that of several variables, each
     /// at its time; what is told is what is written to the local.
@@ -389,6 +424,23 @@ impl Debugger {
         kind: WatchKind,
     ) -> Result<WatchpointId> {
         let shown = stop.frame(frame).ok_or_else(|| no_frame(stop, frame))?;
+        if variable.is_of_machine(&shown)? {
+            return match &variable.found {
+                Found::Machine(Thing::Register(Register::Local(local))) => {
+                    self.watch_local(stop, frame, *local as usize, kind)
+                }
+                Found::Machine(Thing::Register(Register::Global(index))) => {
+                    let global = shown.known_instance()?.global(shown.store(), GlobalIndex::new(*index));
+                    self.watch_global(stop, global.ok_or_else(|| missing("such global"))?, kind)
+                }
+                Found::Machine(Thing::Memory(is, address)) => {
+                    let bytes = *address..address.saturating_add(is.bytes() as u64);
+                    let memory = first_memory(&shown)?;
+                    self.watch_bytes(stop, (memory, bytes, Vec::new()), kind, None)
+                }
+                _ => Err(Error::new(ErrorKind::State, "what is computed, or is an operand, cannot be watched")),
+            };
+        }
         let (storage, is_of_frame) = variable.ask(&shown, |inspector, value, at| inspector.storage(value, at))?;
         match storage {
             Storage::Local(local) => self.watch_local(stop, frame, local.index(), kind),
@@ -407,20 +459,41 @@ impl Debugger {
     }
 }
 
-#[cold]
-fn no_frame(stop: &Stop<'_>, frame: usize) -> Error {
-    Error::new(ErrorKind::Argument, format!("there is no frame {frame}: there are {}", stop.frame_count()))
-}
-
 impl Stop<'_> {
-    /// Gives a variable of the source, or what a path leads to, another value: [`Frame::evaluate`] tells of paths. It
-    /// must be a number, a character, a truth value, a pointer or an enumerator.
+    /// What an expression comes to in a frame, 0 the innermost, as of [`Frame::variable`], where it may assign and call
+    /// as far as the options allow it. What is assigned, and what calls have done, stays where the expression fails
+    /// behind that. What is called may stop in turn.
+    ///
+    /// A variable becomes what C makes of the number (`char c; c = 300` is 44). See [`Stop::assign`] for what refuses
+    /// what does not fit.
     ///
     /// # Errors
-    /// As of [`Frame::evaluate`]; [`ErrorKind::Argument`] for text that is no value of the type, and for what was
+    /// As of [`Frame::variable`], of [`Stop::set_local`] and [`Stop::set_operand`] for what is in a local or an operand;
+    /// [`ErrorKind::Argument`] for what the options do not allow, where the frame's instance exports no function of a
+    /// name, or the arguments do not fit it; whatever what is called fails with.
+    pub fn evaluate(&mut self, frame: usize, text: &str, options: EvaluateOptions) -> Result<FrameVariable> {
+        let expression = Expression::new(text)?;
+        expression.check(options)?;
+        let shown = self.frame(frame).ok_or_else(|| no_frame(self, frame))?;
+        let module = shown.module().clone();
+        let inspector = module.inspector();
+        let function = shown.function(&inspector, options.level)?;
+        let item = expression.item(&inspector, function.as_ref(), &mut OfStop { stop: self, frame })?;
+        let shown = self.frame(frame).ok_or_else(|| no_frame(self, frame))?;
+        Ok(FrameVariable::new(&expression, item, function, &shown))
+    }
+
+    /// Gives what an expression leads to ([`Frame::variable`]: a variable of the source, a register, a number in memory)
+    /// another value, which is what the expression `text` comes to, in the same frame; or the name of an enumerator of
+    /// its type. It must be a number, a character, a truth value, a pointer or an enumerator that the variable can have.
+    ///
+    /// # Errors
+    /// As of [`Frame::evaluate`]; [`ErrorKind::Argument`] for a value that the type does not have, and for what was
     /// optimised out or is only computed; as of [`Stop::set_local`] for what is in a local or an operand.
-    pub fn assign(&mut self, frame: usize, path: &str, text: &str) -> Result<()> {
-        self.write(frame, |shown| shown.variable(0, path)?.assigned(shown, text))
+    pub fn assign(&mut self, frame: usize, target: &str, text: &str) -> Result<()> {
+        let shown = self.frame(frame).ok_or_else(|| no_frame(self, frame))?;
+        let variable = shown.variable(0, target)?;
+        self.assign_variable(frame, &variable, text)
     }
 
     /// Gives a variable, or what is inside of one, another value, as [`Stop::assign`].
@@ -429,58 +502,22 @@ impl Stop<'_> {
     /// As of [`Stop::assign`]; [`ErrorKind::State`] where the frame is not the one that it was found in, or has moved
     /// since.
     pub fn assign_variable(&mut self, frame: usize, variable: &FrameVariable, text: &str) -> Result<()> {
-        self.write(frame, |shown| variable.assigned(shown, text))
-    }
-
-    /// Writes what a frame says is to be written.
-    fn write(&mut self, frame: usize, what: impl FnOnce(&Frame<'_>) -> Result<Write>) -> Result<()> {
-        let Some(shown) = self.frame(frame) else { return Err(no_frame(self, frame)) };
-        match what(&shown)? {
-            Write::Memory(address, bytes) => {
-                let memory = first_memory(&shown)?;
-                let at = usize::try_from(address.get()).map_err(|_| missing("such address"))?;
-                memory.write(self.as_store_mut(), at, &bytes)
-            }
-            Write::Global(index, value) => {
-                let global = shown.known_instance()?.global(self.as_store(), index);
-                let global = global.ok_or_else(|| missing("such global"))?;
-                global.set(self.as_store_mut(), val(value))
-            }
-            Write::Local(index, value) => self.set_local(frame, index.index(), val(value)),
-            Write::Operand(index, value) => self.set_operand(frame, index as usize, val(value)),
+        let expression = Expression::new(text)?;
+        expression.check(EvaluateOptions::default())?;
+        let shown = self.frame(frame).ok_or_else(|| no_frame(self, frame))?;
+        variable.check(&shown)?;
+        let module = shown.module().clone();
+        let inspector = module.inspector();
+        let function = variable.function.as_deref();
+        if let Found::Machine(thing) = &variable.found {
+            let mut machine = OfStop { stop: self, frame };
+            let mut source = Source::new(expression.as_text(), &inspector, function, &mut machine);
+            return source.set(thing, expression.root());
         }
+        let write = variable.ask(&shown, |_, value, at| {
+            let number = expression.number_for(Some(value), &inspector, function, &mut OfFrame(&shown))?;
+            inspector.assign(value, number.scalar(), at)
+        })?;
+        OfStop { stop: self, frame }.write(write)
     }
-}
-
-/// The memory that addresses of the source are in.
-fn first_memory(frame: &Frame<'_>) -> Result<Memory> {
-    frame.known_instance()?.memory(frame.store(), MemoryIndex::new(0)).ok_or_else(|| missing("memory"))
-}
-
-/// A number, as debug information knows it.
-fn number(value: Val) -> Option<WasmValue> {
-    match value {
-        Val::I32(value) => Some(WasmValue::I32(value as u32)),
-        Val::I64(value) => Some(WasmValue::I64(value as u64)),
-        Val::F32(bits) => Some(WasmValue::F32(bits)),
-        Val::F64(bits) => Some(WasmValue::F64(bits)),
-        Val::V128(bytes) => Some(WasmValue::V128(u128::from_le_bytes(bytes))),
-        Val::FuncRef(_) | Val::ExternRef(_) | Val::ExnRef(_) | Val::AnyRef(_) => None,
-    }
-}
-
-/// The same, the other way round.
-fn val(value: WasmValue) -> Val {
-    match value {
-        WasmValue::I32(value) => Val::I32(value as i32),
-        WasmValue::I64(value) => Val::I64(value as i64),
-        WasmValue::F32(bits) => Val::F32(bits),
-        WasmValue::F64(bits) => Val::F64(bits),
-        WasmValue::V128(bits) => Val::V128(bits.to_le_bytes()),
-    }
-}
-
-#[cold]
-fn missing(what: &str) -> Error {
-    Error::new(ErrorKind::Argument, format!("the frame's instance has no {what}"))
 }

@@ -7,8 +7,8 @@
 //! a stop, and finds functions by their names:
 //!
 //! ```no_run
-//! use stepwell::debug::{Action, Debugger};
-//! use stepwell::dwarf::{Context, FrameReader};
+//! use stepwell::debug::{Action, Debugger, Expression};
+//! use stepwell::dwarf::{Context, FrameReader, Scalar};
 //! # type Reader = dyn Fn(&stepwell::debug::Frame<'_>) -> Box<dyn FrameReader> + Send + Sync;
 //! # fn show(store: &mut stepwell::Store, module: stepwell::Module, reader: Box<Reader>) -> stepwell::Result<()> {
 //! let stop_at = module.functions_named("area")?[0].offset; // `geo::Shape::area`, behind its prologue
@@ -23,8 +23,8 @@
 //!             let Ok(value) = inspector.value(&variable, &at) else { continue };
 //!             println!("{} {} = {}", inspector.type_name(&value), variable.name(), inspector.summary(&value, &at));
 //!         }
-//!         if let Ok(value) = inspector.evaluate_path("this->corner.x", &at) {
-//!             println!("{:?}", inspector.assign(&value, "7", &at)); // what to write where
+//!         if let Ok(value) = Expression::new("this->corner.x").and_then(|text| text.value(&inspector, &at)) {
+//!             println!("{:?}", inspector.assign(&value, Scalar::Signed(7), &at)); // what to write where
 //!         }
 //!     }
 //!     Action::Continue
@@ -46,11 +46,11 @@ mod lines;
 mod map;
 mod names;
 mod names_of_unit;
-mod path;
 mod places;
 mod scopes;
 mod show;
 mod split;
+mod steps;
 mod types;
 mod unit;
 mod value;
@@ -62,5 +62,6 @@ pub use self::map::{Location, SourceMap};
 pub use self::places::{FunctionInfo, FunctionPlace, LinePlace, LinePlaces};
 pub use self::scopes::{Variable, VariableKind};
 pub use self::split::SplitFile;
+pub(crate) use self::steps::NumberType;
 pub use self::unit::LineRow;
 pub use self::value::{Child, Scalar, Value, ValueKind};

@@ -38,6 +38,7 @@ fn read_entries(opened: &Opened<'_>, names: &mut UnitNames, budget: &Budget) -> 
             | c::DW_TAG_class_type
             | c::DW_TAG_union_type
             | c::DW_TAG_enumeration_type
+            | c::DW_TAG_base_type
             | c::DW_TAG_typedef => Some(Kind::Type),
             c::DW_TAG_subprogram => Some(Kind::Function),
             // What is in a function is that function's.
@@ -79,6 +80,7 @@ fn read_entries(opened: &Opened<'_>, names: &mut UnitNames, budget: &Budget) -> 
         let declaration = Inspector::flag(&entry, c::DW_AT_declaration) || abbreviation.tag() == c::DW_TAG_member;
         let item = Item {
             kind,
+            enumeration: abbreviation.tag() == c::DW_TAG_enumeration_type,
             entry: offset.0,
             parent,
             name: text(c::DW_AT_name),

@@ -19,6 +19,8 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Item {
     pub(super) kind: Kind,
+    /// Of a type, whether it is a number with names.
+    pub(super) enumeration: bool,
     pub(super) entry: usize,
     /// What it is in: an item in front of it.
     pub(super) parent: Option<u32>,
@@ -132,6 +134,29 @@ impl UnitNames {
         let unqualified = name.rsplit("::").next();
         let mut meant = self.items.iter().filter(defined).filter(|item| item.name.as_deref() == unqualified);
         meant.find(|item| self.qualified(item).as_deref() == Some(name)).map(|item| item.entry)
+    }
+
+    /// The same, of a name that may leave namespaces out.
+    pub(super) fn type_like(&self, name: &str) -> Option<usize> {
+        self.type_named(name).or_else(|| {
+            let defined = |item: &&Item| item.kind == Kind::Type && !item.declaration;
+            let unqualified = name.rsplit("::").next();
+            let mut meant = self.items.iter().filter(defined).filter(|item| item.name.as_deref() == unqualified);
+            let fits = |item: &&Item| self.qualified(item).is_some_and(|known| super::names::fits(&known, name));
+            meant.find(fits).map(|item| item.entry)
+        })
+    }
+
+    /// The names of all types.
+    pub(super) fn type_names(&self) -> impl Iterator<Item = String> + '_ {
+        let named = |item: &&Item| item.kind == Kind::Type && !item.declaration && item.name.is_some();
+        self.items.iter().filter(named).filter_map(|item| self.qualified(item))
+    }
+
+    /// All numbers with names: what they are called, and their entries.
+    pub(super) fn enumerations(&self) -> impl Iterator<Item = (Option<String>, usize)> + '_ {
+        let enumeration = |item: &&Item| item.enumeration && !item.declaration;
+        self.items.iter().filter(enumeration).map(|item| (self.qualified(item), item.entry))
     }
 
     /// The name of a type, or whatever else has one, with namespaces.

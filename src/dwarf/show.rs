@@ -101,6 +101,7 @@ impl<'a> Inspector<'a> {
                 let mut text = format!("{address:#x}");
                 if address != 0
                     && to.is_some()
+                    && value.pointer < 2
                     && self.is_char(&pointee, at)?
                     && let Some(seen) = self.c_string(address as u64, at)
                 {

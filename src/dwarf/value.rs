@@ -5,7 +5,7 @@ use super::expression::unreadable;
 use super::frame::{Context, MemoryAddress, Missing, Place, Storage, Write};
 use super::inspect::{EntryId, Inspector, damaged};
 use super::types::{Member, Shape, is_signed};
-use crate::base::{Error, ErrorKind, Escaped, Result};
+use crate::base::{Error, ErrorKind, Result};
 use gimli::constants as c;
 use std::ops::Range;
 
@@ -17,8 +17,8 @@ const MAX_READ: u64 = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct Value {
     pub(super) ty: Option<EntryId>,
-    /// Whether it is the address of something of that type.
-    pub(super) pointer: bool,
+    /// How many pointers to something of that type it is.
+    pub(super) pointer: u8,
     pub(super) place: Place,
     /// Where in the place it begins.
     pub(super) offset: u64,
@@ -77,7 +77,7 @@ pub enum Scalar {
 
 impl Value {
     pub(super) fn new(ty: Option<EntryId>, place: Place) -> Value {
-        Value { ty, pointer: false, place, offset: 0, bits: None, row: 0, of_frame: false }
+        Value { ty, pointer: 0, place, offset: 0, bits: None, row: 0, of_frame: false }
     }
 
     /// Whether it is a parameter or a variable of a block, or inside of one: its place is something else's once the
@@ -202,8 +202,10 @@ impl<'a> Inspector<'a> {
     }
 
     pub(super) fn shape_of(&self, value: &Value, at: &Context<'_>) -> Result<Shape> {
-        if value.pointer {
-            return Ok(Shape::Pointer { to: value.ty, size: 8, reference: false });
+        if value.pointer > 0 {
+            // Computed ones have eight bytes, those in memory as many as the guest's.
+            let size = if matches!(value.place, Place::Bytes(_)) { 8 } else { self.address_size(value.ty) };
+            return Ok(Shape::Pointer { to: value.ty, size, reference: false });
         }
         let mut shape = self.shape(value.ty, at)?;
         if let Shape::Array { counts, stride, .. } = &mut shape
@@ -238,10 +240,10 @@ impl<'a> Inspector<'a> {
     pub fn type_name(&self, value: &Value) -> String {
         self.begin();
         let name = self.row_name(value).unwrap_or_else(|| self.type_name_of(value.ty));
-        match value.pointer {
-            false => name,
-            true if name.ends_with('*') => name + "*",
-            true => name + " *",
+        match usize::from(value.pointer) {
+            0 => name,
+            count if name.ends_with('*') => name + &"*".repeat(count),
+            count => name + " " + &"*".repeat(count),
         }
     }
 
@@ -261,6 +263,7 @@ impl<'a> Inspector<'a> {
     pub fn size(&self, value: &Value, at: &Context<'_>) -> Result<u64> {
         self.begin();
         match self.shape_of(value, at)? {
+            Shape::Pointer { .. } if value.pointer > 0 => Ok(self.address_size(value.ty)),
             Shape::Pointer { size, .. } => Ok(size),
             Shape::Array { of, counts, .. } if value.row > 0 => {
                 let size = self.size_of(of, at)?;
@@ -360,7 +363,10 @@ impl<'a> Inspector<'a> {
             return Err(argument(format!("a value of type `{}` points to nothing", self.type_name_of(value.ty))));
         };
         match self.scalar_of(value, at)? {
-            Scalar::Unsigned(address) => Ok(Value::new(to, Place::Memory(address as u64))),
+            Scalar::Unsigned(address) => {
+                let pointer = value.pointer.saturating_sub(1);
+                Ok(Value { pointer, ..Value::new(to, Place::Memory(address as u64)) })
+            }
             _ => Err(damaged("an address is no number")),
         }
     }
@@ -480,7 +486,13 @@ impl<'a> Inspector<'a> {
             }
             Shape::Pointer { .. } => {
                 let first = self.pointee(value, at)?;
-                step(&first, first.ty, index)
+                if first.pointer == 0 {
+                    return step(&first, first.ty, index);
+                }
+                let size = i128::from(self.address_size(first.ty));
+                let offset = size.checked_mul(index).and_then(|offset| i64::try_from(offset).ok());
+                let offset = offset.ok_or_else(|| argument(format!("element {index} is outside of every memory")))?;
+                Ok(Value { pointer: first.pointer, ..first.inside(first.ty, offset as u64) })
             }
             _ => Err(argument(format!("a value of type `{}` has no elements", self.type_name_of(value.ty)))),
         }
@@ -527,81 +539,15 @@ impl<'a> Inspector<'a> {
         Ok(fields.skip(range.start as usize).take(range.end.saturating_sub(range.start) as usize).collect())
     }
 
-    /// What is to be written where, so that a value becomes `text`: a number (`-7`, `0x2a`, `1.5`), `true` or `false`,
-    /// a letter in quotes, the name of an enumerator. What a reference refers to becomes that. A variable that a local
-    /// has is written there, with all that the compiler keeps in that local at this place.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Argument`] for what is no number, or one that does not fit; [`ErrorKind::State`] for what is
-    /// nowhere; else as for [`scalar`](Self::scalar).
-    pub fn assign(&self, value: &Value, text: &str, at: &Context<'_>) -> Result<Write> {
-        self.begin();
-        if self.is_computed(&value.place) {
-            return Err(Error::new(
-                ErrorKind::State,
-                "the value is computed: there is no place to write another one to",
-            ));
-        }
-        let text = text.trim();
-        let value = &self.referent(value.clone(), at)?;
-        let shape = self.shape_of(value, at)?;
-        let wide = |size: u64| value.bits.is_none() && size == 16;
-        let (size, signed, bits) = match &shape {
-            Shape::Number { encoding: c::DW_ATE_complex_float, .. } => return Err(complex()),
-            Shape::Number { encoding: c::DW_ATE_unsigned, size } if wide(*size) => {
-                let number = parse_wide(text).filter(|(negative, number)| !negative || *number == 0);
-                (*size, false, number.map(|(_, number)| number as i128))
-            }
-            Shape::Number { encoding, size } => (*size, is_signed(*encoding), parse_number(text, *encoding, *size)),
-            Shape::Pointer { size, .. } => (*size, false, parse_integer(text)),
-            Shape::Enum { id, size, signed } => {
-                let mut named = None;
-                self.enumerators(*id, |name, value| {
-                    if name == text || text.rsplit("::").next() == Some(name) {
-                        named = Some(value);
-                    }
-                    named.is_none()
-                })?;
-                (*size, *signed, named.or_else(|| parse_integer(text)))
-            }
-            _ => {
-                let name = self.type_name_of(value.ty);
-                return Err(argument(format!("only numbers can be written, and `{name}` is none; write its parts")));
-            }
-        };
-        let wrong = || argument(format!("`{}` is no value of type `{}`", Escaped(text), self.type_name(value)));
-        let bits = bits.ok_or_else(wrong)?;
-        let width = value.bits.map_or(size.saturating_mul(8), |(_, width)| width);
-        if width == 0 || width > 128 {
-            return Err(argument(format!("a number of {width} bits cannot be written")));
-        }
-        let (least, most) = match signed {
-            true => (i128::MIN >> (128 - width), i128::MAX >> (128 - width)),
-            false => (0, (1i128 << width.min(126)) - 1),
-        };
-        if !is_float(&shape) && width < 127 && !(least..=most).contains(&bits) {
-            return Err(argument(format!("`{}` is not between {least} and {most}", Escaped(text))));
-        }
-        let Some((first, width)) = value.bits else {
-            return self.write_bytes(value, 0, &bits.to_le_bytes()[..size.min(16) as usize], signed, at);
-        };
-        let (skip, from) = (first % 8, first / 8);
-        let inside = Value { offset: value.offset.wrapping_add(from), bits: None, ..value.clone() };
-        let mut bytes = self.read(&inside, (skip + width).div_ceil(8), at)?;
-        for bit in 0..width {
-            let (byte, mask) = (((skip + bit) / 8) as usize, 1u8 << ((skip + bit) % 8));
-            let set = bits >> bit & 1 != 0;
-            bytes[byte] = if set { bytes[byte] | mask } else { bytes[byte] & !mask };
-        }
-        self.write_bytes(&inside, 0, &bytes, false, at)
-    }
-
-    fn is_computed(&self, place: &Place) -> bool {
-        matches!(place, Place::Bytes(_))
-    }
-
     /// What is to be written so that a place has these bytes.
-    fn write_bytes(&self, value: &Value, more: u64, bytes: &[u8], signed: bool, at: &Context<'_>) -> Result<Write> {
+    pub(super) fn write_bytes(
+        &self,
+        value: &Value,
+        more: u64,
+        bytes: &[u8],
+        signed: bool,
+        at: &Context<'_>,
+    ) -> Result<Write> {
         let offset = value.offset.wrapping_add(more);
         // A number that is narrower than its local fills it, as compiled code expects.
         let patched = |old: Option<super::frame::WasmValue>| {
@@ -674,76 +620,13 @@ fn field(value: &Value, member: &Member) -> Value {
     Value { bits: member.bits, ..value.inside(member.ty, member.offset) }
 }
 
-fn is_float(shape: &Shape) -> bool {
-    matches!(shape, Shape::Number { encoding: c::DW_ATE_float, .. })
-}
-
-/// The bits of a number as the source writes it.
-fn parse_number(text: &str, encoding: gimli::DwAte, size: u64) -> Option<i128> {
-    match encoding {
-        c::DW_ATE_float if size == 4 => text.parse::<f32>().ok().map(|number| number.to_bits().into()),
-        c::DW_ATE_float if size == 8 => text.parse::<f64>().ok().map(|number| number.to_bits().into()),
-        c::DW_ATE_float if size == 16 => text.parse().ok().map(|number| to_quadruple(number) as i128),
-        c::DW_ATE_float => None,
-        c::DW_ATE_boolean => match text {
-            "true" => Some(1),
-            "false" => Some(0),
-            _ => parse_integer(text).filter(|number| matches!(number, 0 | 1)),
-        },
-        _ => {
-            let letter = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')).map(|text| {
-                let mut letters = text.chars();
-                let first = letters.next().filter(|_| letters.next().is_none()).map(u32::from);
-                first.or_else(|| escaped(text)).map(i128::from)
-            });
-            letter.unwrap_or_else(|| parse_integer(text))
-        }
-    }
-}
-
-/// A decimal or hexadecimal integer.
-pub(super) fn parse_integer(text: &str) -> Option<i128> {
-    match parse_wide(text)? {
-        (false, number) => i128::try_from(number).ok(),
-        (true, number) => 0i128.checked_sub_unsigned(number),
-    }
-}
-
-/// The same: whether it has a minus, and what follows that.
-fn parse_wide(text: &str) -> Option<(bool, u128)> {
-    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
-    let number = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        Some(digits) => u128::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+')),
-        None => digits.parse().ok().filter(|_| !digits.starts_with('+')),
-    };
-    Some((negative, number?))
-}
-
-/// The letter that is written so between quotes, behind a backslash: as values are shown, and as C has it.
-fn escaped(text: &str) -> Option<u32> {
-    let text = text.strip_prefix('\\')?;
-    let mut letters = text.chars();
-    Some(match (letters.next()?, letters.next()) {
-        ('n', None) => 0x0a,
-        ('r', None) => 0x0d,
-        ('t', None) => 0x09,
-        (letter @ ('\\' | '\'' | '\u{22}'), None) => letter.into(),
-        ('u', Some('{')) => {
-            let digits = text[2..].strip_suffix('}').filter(|digits| !digits.starts_with('+'))?;
-            u32::from_str_radix(digits, 16).ok()?
-        }
-        ('0'..='7', _) => u32::from_str_radix(text, 8).ok().filter(|number| text.len() <= 3 && *number <= 0xff)?,
-        _ => return None,
-    })
-}
-
 #[cold]
 fn complex() -> Error {
     argument("a complex number is shown, but is no number that could be compared or written")
 }
 
 /// The number of 128 bits that a number of 64 is.
-fn to_quadruple(number: f64) -> u128 {
+pub(super) fn to_quadruple(number: f64) -> u128 {
     let bits = number.to_bits();
     let (sign, exponent, fraction) =
         (u128::from(bits >> 63) << 127, bits >> 52 & 0x7ff, u128::from(bits & ((1 << 52) - 1)));

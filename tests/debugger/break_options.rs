@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use stepwell::base::{Error, ErrorKind, FuncIndex, WasmOffset};
-use stepwell::debug::{Action, BreakRequest, BreakpointId, Condition, Debugger, Reason};
+use stepwell::debug::{Action, BreakRequest, BreakpointId, Condition, Debugger, Reason, error_columns};
 use stepwell::internals::sys::faults;
 use stepwell::runtime::{AsStoreMut, Config, DebugTier, Engine, Instance, Module, Store, Val};
 
@@ -250,6 +250,21 @@ const CONDITIONS: &[(&str, usize)] = &[
     ("local(0) == 1 && i32[-1] == 0", 0),
     ("i32[65532] == 0", 3),
     ("i64[0x100000000] == 0", 3),
+    // C's precedence, conversions and values of truth.
+    ("local(0)", 3),
+    ("!local(1)", 1),
+    ("local(0) & 1", 2),
+    ("local(0) == 1 | local(0) == 2", 2),
+    ("1 + 2 * local(0) << 1 == 10", 1),
+    ("local(0) == 2 ? local(1) == 9 : local(1) == 15", 2),
+    ("-1 > 1u && -1 < 1", 3),
+    ("local(4) == -9 && local(4) / 2 == -4 && local(4) % 2 == -1 && local(4) >> 1 == -5", 1),
+    ("global(1) * 2 == 5 && local(0) > 1.5", 2),
+    ("$local0 == 2 && $global0 == 40", 1),
+    ("u32(-1) == 0xffffffff && (unsigned char)(local(0) - 4) > 250", 3),
+    // What has no result is false.
+    ("1 / (local(0) - 2) == 1", 1),
+    ("1 << (local(0) + 30) == 0 || local(0) == 3", 0),
 ];
 
 #[test]
@@ -285,38 +300,49 @@ fn a_text_that_is_no_condition_is_refused_with_the_position() {
     let id = world.in_loop();
     world.condition(id, "local(0) == 2").unwrap();
     for (text, at, said) in [
-        ("", 0, "something is missing"),
-        ("local(0)", 0, "compare it with another"),
-        ("local(0) ==", 11, "something is missing"),
-        ("local(0) == 1 local(1)", 14, "should end here"),
-        ("local(x) == 1", 6, "index of a local"),
-        ("local(-1) == 1", 6, "index of a local"),
-        ("local(4294967296) == 1", 6, "beyond all indices"),
-        ("local(1.5) == 1", 6, "is an integer"),
-        ("local 0 == 1", 6, "`(` is missing"),
-        ("(local(0) == 1", 14, "`)` is missing"),
-        ("i32[16 == 1", 4, "a number is wanted here"),
-        ("i31[16] == 1", 0, "`i31` means nothing here"),
-        ("1 == 1 + (1 == 1)", 9, "a number is wanted here"),
-        ("!1", 1, "compare it"),
-        ("0x == 1", 0, "no number"),
-        ("18446744073709551616 == 1", 0, "no number of 64 bits"),
-        ("1.5.5 == 1", 0, "no number"),
-        ("local(0) == 1 && # ", 17, "nothing begins with `#`"),
-        ("local(0) == 1 && \u{e9} == 1", 17, "nothing begins with"),
-        ("local(5) == 1", 0, "function 1 has no local 5: it has 5"),
-        ("global(9) == 1", 0, "no global 9: it has 3"),
-        ("local(3) == 1", 0, "local 3 is of type externref"),
-        ("global(2) == 1", 0, "global 2 is of type externref"),
-        ("local(0) == local(2)", 9, "do not go together"),
-        ("local(0) == 1.5", 9, "do not go together"),
-        ("local(2) & 1 == 1", 9, "only integers have bits"),
-        ("i32[local(2)] == 1", 0, "an address is an integer"),
+        ("", 1, "expected a value"),
+        ("local(0) ==", 12, "expected a value"),
+        ("local(0) == 1 local(1)", 15, "expected an operator, or the end, found `local`"),
+        ("local(x) == 1", 7, "expected the index of a local"),
+        ("local(-1) == 1", 7, "expected the index of a local"),
+        ("local(4294967296) == 1", 7, "beyond all indices"),
+        ("local(1.5) == 1", 7, "is an integer"),
+        ("local 0 == 1", 7, "expected an operator, or the end, found `0`"),
+        ("(local(0) == 1", 15, "expected `)`"),
+        ("i32[16 == 1", 12, "expected `]`"),
+        ("i31[16] == 1", 1, "no variable `i31`"),
+        ("0x == 1", 1, "no number"),
+        ("340282366920938463463374607431768211456 == 1", 1, "no number of 128 bits"),
+        ("1.5.5 == 1", 1, "no number"),
+        ("local(0) == 1 && # ", 18, "found `#`"),
+        ("local(0) == 1 && \u{e9} == 1", 18, "no variable `\u{e9}`"),
+        ("'\u{e9}' == local(9)", 8, "no local 9"),
+        ("local(5) == 1", 1, "function 1 has no local 5: it has 5"),
+        ("global(9) == 1", 1, "no global 9: it has 3"),
+        ("local(3) == 1", 1, "local 3 is of type externref"),
+        ("global(2) == 1", 1, "global 2 is of type externref"),
+        ("local(2) & 1 == 1", 10, "this takes integers"),
+        ("local(2) % 2 == 1", 10, "this takes integers"),
+        ("1 << local(2)", 3, "this takes integers"),
+        ("~local(2)", 1, "this takes integers"),
+        ("i32[local(2)] == 1", 1, "this takes integers"),
+        ("local(0) = 2", 10, "to compare, write `==`"),
+        ("local(0) += 2", 10, "assignments are not allowed here"),
+        ("one(1) == 2", 1, "calls are not allowed here"),
+        ("local(0) == 1 && limit > 2", 18, "there is no variable `limit` here"),
+        ("$nobody == 1", 1, ""),
     ] {
+        // A name of the name section is looked for at the stop.
+        if said.is_empty() {
+            world.condition(id, text).unwrap();
+            world.condition(id, "local(0) == 2").unwrap();
+            continue;
+        }
         let error = world.condition(id, text).expect_err(text);
         assert_eq!(error.kind(), ErrorKind::Argument);
         assert!(error.message().contains(said), "{text}: {}", error.message());
-        assert!(error.message().contains(&format!("at byte {at} ")), "{text}: {}", error.message());
+        assert!(error.message().contains(&format!("at column {at}: ")), "{text}: {}", error.message());
+        assert_eq!(error_columns(&error).map(|columns| columns.start), Some(at), "{text}");
     }
     // What was there before is still there.
     world.call("sum", 3).unwrap();

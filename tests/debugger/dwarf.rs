@@ -3,9 +3,9 @@
 //! every way. `tests/support/dwarf/` has the guests, and says how they were made.
 
 use stepwell::base::{ErrorKind, GlobalIndex, LocalIndex, WasmOffset};
-use stepwell::debug::{Action, Debugger, Frame, WatchKind, Watchpoint};
+use stepwell::debug::{Action, Debugger, Expression, Frame, WatchKind, Watchpoint};
 use stepwell::dwarf::{
-    Context, FrameReader, Inspector, MemoryAddress, SourceMap, ValueKind, VariableKind, WasmValue, Write,
+    Context, FrameReader, Inspector, MemoryAddress, Scalar, SourceMap, Value, ValueKind, VariableKind, WasmValue, Write,
 };
 use stepwell::internals::wasm::parse;
 use stepwell::runtime::{Config, Engine, Instance, Linker, Memory, Module, Store, Val};
@@ -136,6 +136,11 @@ fn shown(module: &Module, frames: &[Kept], function: &str) -> Vec<String> {
     panic!("no frame is of {function}")
 }
 
+/// What an expression leads to.
+fn lead(inspector: &Inspector<'_>, text: &str, at: &Context<'_>) -> stepwell::Result<Value> {
+    Expression::new(text)?.value(inspector, at)
+}
+
 /// What a path leads to, in the first frame that is of a function; what is wrong with it otherwise.
 fn path(module: &Module, frames: &[Kept], function: &str, path: &str) -> Result<String, String> {
     let inspector = module.inspector();
@@ -143,7 +148,7 @@ fn path(module: &Module, frames: &[Kept], function: &str, path: &str) -> Result<
         let frames = inspector.frames(kept.offset);
         if let Some(frame) = frames.iter().find(|frame| frame.name() == Some(function)) {
             let at = Context { frame: Some(frame), reader: kept };
-            let value = inspector.evaluate_path(path, &at);
+            let value = lead(&inspector, path, &at);
             return value.map(|value| inspector.summary(&value, &at)).map_err(|error| error.message().to_owned());
         }
     }
@@ -235,17 +240,18 @@ fn paths_say_what_is_wrong_with_them() {
     let run = |text: &str| path(&module, &stops[1], "run", text);
     for (text, words) in [
         ("al", "there is no variable `al` here; did you mean `all`?"),
-        ("all.flag", "`all.flag`: `all` has no member `flag`; did you mean `flags`?"),
+        ("all.flag", "in `all.flag`, at column 5: `all` has no member `flag`; did you mean `flags`?"),
         ("all.grid[2]", "there is no element 2: there are 2"),
         ("all.grid[-1]", "there is no element -1"),
         ("n.x", "has no members"),
-        ("n->x", "this is no pointer; use `.`"),
+        ("n->x", "at column 4: what is in front of `->` is no pointer; use `.`"),
         ("*n", "points to nothing"),
         ("*all.any", "of no type"),
-        ("all.", "at 5: expected a member's name, found the end"),
-        ("all.sc + 1", "expected nothing more, `.`, `->` or `[`, found `+`"),
+        ("all.", "at column 5: expected a member's name, found the end"),
+        ("all.sc + 1", "this is a number, and no value of the source"),
+        ("all.sc 1", "at column 8: expected an operator, or the end, found `1`"),
         ("(n", "expected `)`"),
-        ("", "expected a variable's name, found the end"),
+        ("", "at column 1: expected a value: a variable, a number, `$local0`, `i32[...]`, found the end"),
         ("&&n", "this is not in memory"),
         (&"*".repeat(100), "nested too deep"),
         (&"x".repeat(5000), "too long"),
@@ -268,7 +274,7 @@ fn children_are_paged_and_have_addresses() {
     let kept = &stops[1][1];
     let frames = inspector.frames(kept.offset);
     let at = Context { frame: Some(&frames[0]), reader: kept };
-    let value = |path: &str| inspector.evaluate_path(path, &at).unwrap();
+    let value = |path: &str| lead(&inspector, path, &at).unwrap();
     let nodes = value("nodes");
     assert_eq!(
         (inspector.kind(&nodes, &at).unwrap(), inspector.child_count(&nodes, &at).unwrap()),
@@ -295,8 +301,9 @@ fn what_is_to_be_written_is_said() {
     let kept = &stops[1][1];
     let frames = inspector.frames(kept.offset);
     let at = Context { frame: Some(&frames[0]), reader: kept };
-    let assign = |path: &str, text: &str| inspector.assign(&inspector.evaluate_path(path, &at).unwrap(), text, &at);
-    let address = |path: &str| inspector.evaluate_path(path, &at).unwrap().address().unwrap();
+    let assign =
+        |path: &str, text: &str| Expression::new(text)?.write(&inspector, &lead(&inspector, path, &at).unwrap(), &at);
+    let address = |path: &str| lead(&inspector, path, &at).unwrap().address().unwrap();
     for (path, text, bytes) in [
         ("all.s", "-2", &[0xfe, 0xff][..]),
         ("all.colour", "GREEN", &[5, 0, 0, 0]),
@@ -316,9 +323,9 @@ fn what_is_to_be_written_is_said() {
         ("all.sc", "128", "not between -128 and 127"),
         ("all.flags.a", "8", "not between 0 and 7"),
         ("all.us", "-1", "not between 0 and 65535"),
-        ("all.colour", "PINK", "no value of type `colour`"),
+        ("all.colour", "PINK", "no variable `PINK`"),
         ("all.yes", "2", "no value of type"),
-        ("all.f", "x", "no value of type `float`"),
+        ("all.sc", "1.5", "1.5 is no value of type `signed char`"),
         ("all", "1", "only numbers can be written"),
         ("&n", "1", "no place"),
     ] {
@@ -331,9 +338,9 @@ fn what_is_to_be_written_is_said() {
     let kept = &stops[0][0];
     let frames = inspector.frames(kept.offset);
     let at = Context { frame: Some(&frames[0]), reader: kept };
-    let limit = inspector.evaluate_path("limit", &at).unwrap();
+    let limit = lead(&inspector, "limit", &at).unwrap();
     assert_eq!(
-        inspector.assign(&limit, "-1", &at).unwrap(),
+        inspector.assign(&limit, Scalar::Signed(-1), &at).unwrap(),
         Write::Local(LocalIndex::new(1), WasmValue::I32(u32::MAX))
     );
 }
@@ -443,9 +450,13 @@ fn ask_all(inspector: &Inspector<'_>, code: std::ops::Range<u32>, reader: &dyn F
         for variable in variables.iter().take(40) {
             let Ok(value) = inspector.value(variable, at) else { continue };
             let _ = (inspector.type_name(&value), inspector.size(&value, at), inspector.kind(&value, at));
-            let _ = (inspector.summary(&value, at), inspector.assign(&value, "1", at), inspector.scalar(&value, at));
+            let _ = (
+                inspector.summary(&value, at),
+                inspector.assign(&value, Scalar::Signed(1), at),
+                inspector.scalar(&value, at),
+            );
             let path = format!("{}.x[1]", variable.name());
-            let _ = inspector.evaluate_path(&path, at);
+            let _ = lead(inspector, &path, at);
             for child in inspector.children(&value, 0..3, at).unwrap_or_default() {
                 let _ = (inspector.summary(&child.value, at), inspector.dereference(&child.value, at));
             }
@@ -540,7 +551,7 @@ fn variables_are_what_they_are() {
     assert_eq!(statics, ["shapes::COUNTER"]);
     let at = Context { frame: None, reader: kept };
     for name in ["COUNTER", "shapes::COUNTER"] {
-        let value = inspector.evaluate_path(name, &at).unwrap();
+        let value = lead(&inspector, name, &at).unwrap();
         assert_eq!(inspector.summary(&value, &at), "8");
     }
 }

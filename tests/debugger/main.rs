@@ -10,6 +10,7 @@ mod debug;
 mod dwarf;
 mod events;
 mod exceptions;
+mod expressions;
 mod fuel;
 mod guests;
 mod inside;
