@@ -291,6 +291,70 @@ fn a_pause_waits_for_the_host_and_for_a_call() {
 }
 
 /// Asked for by the callback itself, while others are told; a step from a pause ends as any.
+/// Waits for input or time by WASI: `$how` is an event's type, 0 a minute, 1 standard input, which nothing comes from.
+const WAITS: &str = r#"(module
+    (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (func (export "sleep") (param $left i64) (result i32)
+        (i32.store (i32.const 16) (i32.const 1))
+        (i64.store (i32.const 24) (local.get $left))
+        (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))
+    (func (export "read") (param $ignored i64) (result i32)
+        (i32.store (i32.const 0) (i32.const 64))
+        (i32.store (i32.const 4) (i32.const 8))
+        (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 128))))"#;
+
+#[test]
+fn a_guest_that_waits_by_wasi_is_paused_there() {
+    let _alone = alone();
+    let minute = Val::I64(60_000_000_000);
+    let soon = Val::I64(300_000_000);
+    for tier in TIERS {
+        for (func, left, goes_on) in [("sleep", minute, false), ("read", minute, false), ("sleep", soon, true)] {
+            let engine = Engine::new(Config { debug: true, debug_tier: tier, ..Config::default() }).unwrap();
+            let module = Module::new(&engine, &wat::parse_str(WAITS).unwrap()).unwrap();
+            let mut store = Store::new(&engine);
+            let stops = Arc::new(AtomicUsize::new(0));
+            let seen = stops.clone();
+            let debugger = Debugger::attach(&mut store, move |stop| {
+                seen.fetch_add(1, Ordering::SeqCst);
+                assert_eq!(*stop.reason(), Reason::Pause);
+                // It stands in its call, which has the arguments.
+                let frame = stop.top().unwrap();
+                assert_eq!((frame.local(0), frame.operands().len(), stop.frame_count()), (Some(left), 4, 1));
+                assert!(stop.set_local(0, 0, Val::I64(1)).is_err_and(|error| error.message().contains("waits")));
+                if goes_on { Action::Continue } else { Action::Trap("enough".to_owned()) }
+            });
+            let pauser = debugger.unwrap().pauser(&mut store).unwrap();
+            let mut linker = stepwell::Linker::new(&engine);
+            let mut wasi = stepwell::wasi::WasiConfig::new();
+            let (ours, theirs) = std::io::pipe().unwrap();
+            let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&ours));
+            wasi.set_stdin_file(path).unwrap();
+            wasi.add_to(&mut linker, &mut store).unwrap();
+            let instance = linker.instantiate(&mut store, &module).unwrap();
+            let asking = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(50));
+                pauser.pause();
+            });
+            let begin = Instant::now();
+            let func = instance.export(&mut store, func).and_then(|item| item.func()).unwrap();
+            let mut results = [Val::I32(-1)];
+            let outcome = func.call(&mut store, &[left], &mut results);
+            asking.join().unwrap();
+            assert_eq!(stops.load(Ordering::SeqCst), 1);
+            assert!(begin.elapsed() < Duration::from_secs(30));
+            match goes_on {
+                // It has slept for as long as it wanted to.
+                true => assert!(outcome.is_ok() && results == [Val::I32(0)] && begin.elapsed() >= Duration::from_millis(300)),
+                false => assert!(outcome.is_err_and(|error| error.message().contains("enough"))),
+            }
+            drop(theirs);
+        }
+    }
+}
+
 #[test]
 fn steps_and_pauses_do_not_disturb_each_other() {
     let _alone = alone();

@@ -1100,7 +1100,8 @@ STEPWELL_API void stepwell_pauser_delete(own stepwell_pauser_t *pauser);
 
 /**
  * Has the guest that computes in the store stop, with the reason `STEPWELL_STOP_PAUSE`: at the instruction at which
- * its debug code can be stopped next, mostly within microseconds. If it is in a host function, that returns first; if
+ * its debug code can be stopped next, mostly within microseconds. If it is in a host function, that returns first; but
+ * where it waits for input or time by WASI, it stops there, shown in its call, and its frames cannot be changed. If
  * none runs, the next one stops at its first instruction, unless `stepwell_pauser_cancel` is called before. Where a
  * breakpoint stands at that instruction, the stop is the breakpoint's, and the pause comes behind it. Called again
  * before the stop, it is one stop.

@@ -1229,7 +1229,7 @@ class Pauser(Managed):
 
     def pause(self) -> bool:
         """Has the guest that computes stop, with `StopReason.PAUSE`: mostly within microseconds, or once the host function that it is in
-        has returned. If none runs, the next one stops at its first instruction. False where the system refuses: the guest then stops
+        has returned; but where it waits for input or time by WASI, it stops there, shown in its call, and its frames cannot be changed. If none runs, the next one stops at its first instruction. False where the system refuses: the guest then stops
         behind its next stop of another kind. Any thread may call it."""
         return bool(c.stepwell_pauser_pause(self._handle))
 

@@ -67,7 +67,7 @@ impl Pauser {
     }
 
     /// Has the guest that computes in the store stop at the next stop point, or once the host function that it has
-    /// called returns; if none runs, the next one stops at its first instruction. Asked again before that, it is one
+    /// called returns, or where that waits for input or time, if it is of WASI; if none runs, the next one stops at its first instruction. Asked again before that, it is one
     /// stop. It takes no lock that another waits for and allocates nothing, so a signal handler may do it.
     ///
     /// False where the system refuses to put other code in the place of what runs. The request stands: the guest stops

@@ -360,6 +360,12 @@ impl CodeRegistry {
         self.pauser.as_ref().is_some_and(|pauser| pauser.is_covered() && !pauser.is_asked())
     }
 
+    /// Whether anybody has asked for what pauses guests.
+    #[inline]
+    pub fn can_be_paused(&self) -> bool {
+        self.pauser.is_some()
+    }
+
     /// A pause has been told: guests go on as the plan has it, until another is asked for.
     ///
     /// # Errors

@@ -112,6 +112,11 @@ impl<'a> Frame<'a> {
         func.host_symbol(self.store)
     }
 
+    /// Whether it waits for what its instruction calls.
+    pub(super) fn is_in_call(&self) -> bool {
+        self.kept.is_in_call()
+    }
+
     /// A number that is the same for one activation at every stop, and for those that take its place by tail calls. A
     /// caller's is higher.
     pub fn id(&self) -> usize {

@@ -285,12 +285,13 @@ impl EventSink for Core {
                     state.marks.module_registered(store, *module)?;
                     state.watch.code_registered(store)
                 })?;
-                self.announce(told, Events::MODULE, || Reason::Module(*module))
+                self.announce(told, Some(Events::MODULE), || Reason::Module(*module))
             }
-            Event::Instance(instance) => self.announce(told, Events::INSTANCE, || Reason::Instance(*instance)),
-            Event::Grown(grown) => self.announce(told, Events::MEMORY_GROWN, || Reason::MemoryGrown(**grown)),
-            Event::Calling(called) => self.announce(told, Events::HOST_CALL, || Reason::HostCall((*called).clone())),
-            Event::Called(called) => self.announce(told, Events::HOST_RETURN, || Reason::HostReturn((*called).clone())),
+            Event::Instance(instance) => self.announce(told, Some(Events::INSTANCE), || Reason::Instance(*instance)),
+            Event::Grown(grown) => self.announce(told, Some(Events::MEMORY_GROWN), || Reason::MemoryGrown(**grown)),
+            Event::Calling(called) => self.announce(told, Some(Events::HOST_CALL), || Reason::HostCall((*called).clone())),
+            Event::Waiting => self.waiting(told),
+            Event::Called(called) => self.announce(told, Some(Events::HOST_RETURN), || Reason::HostReturn((*called).clone())),
             Event::Entering { within_call } => told
                 .with(|state, store| {
                     state.callers.look(&mut state.breakpoints, &mut state.layers, store)?;
@@ -411,10 +412,28 @@ impl Core {
         told.with(|state, store| state.asked(store, at, held))
     }
 
-    /// Tells of an event that is no stop of a guest's own, if it is asked for.
-    fn announce(&self, told: &mut Told<'_, State>, of: Events, reason: impl FnOnce() -> Reason) -> Result<Answer> {
+    /// Tells of a pause that somebody has asked for while the guest waits for the host.
+    fn waiting(&self, told: &mut Told<'_, State>) -> Result<Answer> {
+        let due = told.with(|state, store| {
+            let due = !state.asking && !state.announcing;
+            if due {
+                store.end_pause()?;
+            }
+            Ok(due)
+        })?;
+        if due { self.announce(told, None, || Reason::Pause) } else { Ok(Answer::GoOn) }
+    }
+
+    /// Tells of an event that is no stop of a guest's own, if it is asked for; without a set that it is of, always.
+    fn announce(
+        &self,
+        told: &mut Told<'_, State>,
+        of: Option<Events>,
+        reason: impl FnOnce() -> Reason,
+    ) -> Result<Answer> {
         let due = told.with(|state, _| {
-            let due = state.events.contains(of) && !state.asking && !state.announcing;
+            let is_asked = of.is_none_or(|of| state.events.contains(of));
+            let due = is_asked && !state.asking && !state.announcing;
             if due {
                 state.stepping.pause();
                 state.announcing = true;

@@ -22,7 +22,8 @@ pub enum Reason {
     /// What these watchpoints watch was written, by the instruction before the one that it is about to run. A step that
     /// was under way is over; breakpoints at the instruction are told behind this.
     Watchpoint(Vec<WatchHit>),
-    /// A [`Pauser`](super::Pauser) has asked for it. A step that was under way is over.
+    /// A [`Pauser`](super::Pauser) has asked for it. A step that was under way is over. Where the guest waits for what
+    /// it has called of WASI, it is told there: its frames are shown in the call, and cannot be changed.
     Pause,
     /// It trapped; its frames stand, and are left when the callback returns, whatever it answers. A stack overflow is
     /// shown at the call that did not fit: the function called has no frame yet.
@@ -301,6 +302,10 @@ impl<'a> Stop<'a> {
             | Reason::HostCall(_)
             | Reason::HostReturn(_) => {
                 let message = "no frame can be changed where an event is told: all wait for calls, or none is there";
+                return refuse(ErrorKind::State, message.to_owned());
+            }
+            Reason::Pause if self.top().is_some_and(|frame| frame.is_in_call()) => {
+                let message = "no frame can be changed while the guest waits for what it has called of the host";
                 return refuse(ErrorKind::State, message.to_owned());
             }
             Reason::Breakpoint(_) | Reason::Watchpoint(_) | Reason::Step | Reason::Pause => {}

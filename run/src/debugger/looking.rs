@@ -637,7 +637,10 @@ impl Session {
                 let places = places.ok_or_else(|| Fault::new(format_args!("line {line} has no code")))?;
                 places.places.iter().map(|place| place.offset).collect()
             }
-            places::Typed::Index(_) => typed.request(&module).module.map_or(Vec::new(), |_| Vec::new()),
+            places::Typed::Index(index) => {
+                let found = module.function_list(*index..index.saturating_add(1));
+                found.iter().filter_map(|found| found.entry).collect()
+            }
         };
         let text: String =
             offset.iter().map(|offset| super::points::described_place(&module, *offset) + "\n").collect();

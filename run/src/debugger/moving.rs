@@ -6,7 +6,7 @@ use super::places;
 use super::points::described;
 use super::session::{After, Flow, Session};
 use super::target::{self, Target};
-use stepwell::ValType;
+use stepwell::{AsStoreMut, ValType};
 use stepwell::debug::{Action, ExceptionStops, Reason, Stop, WatchKind};
 
 /// How the guest was told to go on, where it is to stop later than it does by itself.
@@ -222,11 +222,14 @@ impl Session {
         let module = self.module.clone();
         let around = self.around(target, &module);
         let typed = places::read(place, &around)?;
-        let request = typed.request(around.module);
-        let (number, set) = self.points.add_break(target, &module, (place, request), condition.map(str::trim), once)?;
+        let of = around.module.clone();
+        let all: Vec<stepwell::Module> = target.as_store_mut().modules().cloned().collect();
+        let requests = typed.requests(&of, &all);
+        let condition = condition.map(str::trim);
+        let (number, places) = self.points.add_break(target, &module, (place, requests), condition, once)?;
         let what = if once { "Temporary breakpoint" } else { "Breakpoint" };
-        let mut text = format!("{what} {number} at {}\n", described(&set));
-        if let (places::Typed::Line(_, asked), Some(line)) = (&typed, set.line())
+        let mut text = format!("{what} {number} at {}\n", described(&places));
+        if let (places::Typed::Line(_, asked), Some(line)) = (&typed, places.first().and_then(|place| place.line()))
             && line != *asked
         {
             text += &format!("Line {asked} has no code; it is at line {line}.\n");

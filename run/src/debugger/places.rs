@@ -70,13 +70,23 @@ pub fn read(text: &str, around: &Around<'_>) -> Outcome<Typed> {
 }
 
 impl Typed {
-    /// The breakpoint of a place; of an offset and an index in `module`, else in any.
-    pub fn request(&self, module: &Module) -> BreakRequest {
+    /// The breakpoints of a place: of an offset and an index in `module`, else in all that there are. Of a function that
+    /// has debug information they are behind what sets up its frame, where its parameters are there.
+    pub fn requests(&self, module: &Module, all: &[Module]) -> Vec<BreakRequest> {
         match self {
-            Typed::Line(file, line) => BreakRequest::line(None, file, *line, None),
-            Typed::Function(name) => BreakRequest::function(None, name),
-            Typed::Index(index) => BreakRequest::function_index(module, FuncIndex::new(*index)),
-            Typed::Offset(offset) => BreakRequest::offset(module, *offset),
+            Typed::Line(file, line) => vec![BreakRequest::line(None, file, *line, None)],
+            Typed::Index(index) => vec![BreakRequest::function_index(module, FuncIndex::new(*index))],
+            Typed::Offset(offset) => vec![BreakRequest::offset(module, *offset)],
+            Typed::Function(name) => {
+                let of = |module: &Module| {
+                    let found = module.functions_named(name).unwrap_or_default();
+                    let offset = |place: &stepwell::dwarf::FunctionPlace| BreakRequest::offset(module, place.offset);
+                    found.iter().map(offset).collect::<Vec<_>>()
+                };
+                let found: Vec<BreakRequest> = all.iter().flat_map(of).collect();
+                // An import, which is stopped at where it is called; or nothing.
+                if found.is_empty() { vec![BreakRequest::function(None, name)] } else { found }
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 use super::expressions;
 use super::fault::{Fault, Outcome};
 use super::target::{Shown, Target};
-use stepwell::debug::{BreakOptions, BreakRequest, Breakpoint, BreakpointId, Stop, WatchKind, WatchpointId};
+use stepwell::debug::{BreakOptions, BreakPlace, BreakRequest, Breakpoint, BreakpointId, Stop, WatchKind, WatchpointId};
 use stepwell::{Module, readable};
 
 /// A breakpoint or a watchpoint.
@@ -25,16 +25,16 @@ pub enum Kind {
     Break {
         /// As it was typed.
         place: String,
-        /// What that means.
-        request: BreakRequest,
+        /// What that means: one, or several places.
+        requests: Vec<BreakRequest>,
         /// The condition, as it was typed.
         condition: Option<String>,
         /// Whether it is gone once it has stopped.
         once: bool,
         /// How often it is passed.
         ignore: u64,
-        /// The breakpoint of this run.
-        id: Option<BreakpointId>,
+        /// The breakpoints of this run.
+        ids: Vec<BreakpointId>,
     },
     /// A value.
     Watch {
@@ -71,7 +71,7 @@ impl Points {
 
     /// The number of a breakpoint of this run.
     pub fn of_breakpoint(&self, id: BreakpointId) -> Option<&Point> {
-        self.all.iter().find(|point| matches!(&point.kind, Kind::Break { id: known, .. } if *known == Some(id)))
+        self.all.iter().find(|point| matches!(&point.kind, Kind::Break { ids, .. } if ids.contains(&id)))
     }
 
     /// The one of a watchpoint of this run.
@@ -84,39 +84,42 @@ impl Points {
         &mut self,
         target: &mut Target<'_, '_>,
         module: &Module,
-        (place, request): (&str, BreakRequest),
+        (place, requests): (&str, Vec<BreakRequest>),
         condition: Option<&str>,
         once: bool,
-    ) -> Outcome<(u32, Breakpoint)> {
+    ) -> Outcome<(u32, Vec<BreakPlace>)> {
         let debugger = target.debugger();
         let checked = condition.map(expressions::condition).transpose()?;
-        let mut set = debugger.add_breakpoint(target, request.clone())?;
-        if set.places.is_empty() {
-            // It is for any module; the one that is run says what is wrong.
-            let of_this = BreakRequest { module: Some(module.clone()), target: request.target.clone() };
-            let wrong = debugger.add_breakpoint(target, of_this);
-            debugger.remove(target, set.id)?;
-            set = wrong?;
-        }
+        let ids = debugger.break_at_all(target, &requests)?;
+        let places = match places_of(target, &ids)? {
+            places if places.is_empty() => {
+                // They are for any module; the one that is run says what is wrong.
+                let target_of = |request: &BreakRequest| request.target.clone();
+                let of_this = requests.first().map(target_of);
+                let of_this = of_this.map(|target| BreakRequest { module: Some(module.clone()), target });
+                let wrong = of_this.map(|request| debugger.break_at_all(target, &[request]));
+                debugger.remove_all(target, &ids)?;
+                return match wrong {
+                    Some(Err(error)) => Err(error.into()),
+                    _ => Fault::err(format_args!("there is no code at `{place}`")),
+                };
+            }
+            places => places,
+        };
         let change = |options: &mut BreakOptions| {
             options.one_shot = once;
-            options.condition = checked;
+            options.condition = checked.clone();
         };
-        if let Err(error) = debugger.change_breakpoint(target, set.id, change) {
-            debugger.remove(target, set.id)?;
+        let changed = ids.iter().try_for_each(|id| debugger.change_breakpoint(target, *id, change));
+        if let Err(error) = changed {
+            debugger.remove_all(target, &ids)?;
             return Err(error.into());
         }
         let number = self.next();
-        let kind = Kind::Break {
-            place: place.to_owned(),
-            request: set.request.clone(),
-            condition: condition.map(str::to_owned),
-            once,
-            ignore: 0,
-            id: Some(set.id),
-        };
+        let condition = condition.map(str::to_owned);
+        let kind = Kind::Break { place: place.to_owned(), requests, condition, once, ignore: 0, ids };
         self.all.push(Point { number, kind, enabled: true, hits_before: 0 });
-        Ok((number, set))
+        Ok((number, places))
     }
 
     /// Watches a value: its number.
@@ -133,8 +136,12 @@ impl Points {
     pub fn remove(&mut self, target: &mut Target<'_, '_>, number: u32) -> Outcome<()> {
         let debugger = target.debugger();
         match &self.get(number)?.kind {
-            Kind::Break { id: Some(id), .. } => debugger.remove(target, *id)?,
-            Kind::Break { id: None, .. } => {}
+            Kind::Break { ids, .. } => {
+                // One of several that stopped once is gone already.
+                let left: Vec<_> = debugger.breakpoints(target)?.iter().map(|set| set.id).collect();
+                let ids: Vec<_> = ids.iter().copied().filter(|id| left.contains(id)).collect();
+                debugger.remove_all(target, &ids)?;
+            }
             Kind::Watch { id, .. } => debugger.remove_watchpoint(target, *id)?,
         }
         self.forget(number);
@@ -151,10 +158,11 @@ impl Points {
         let debugger = target.debugger();
         let point = self.get(number)?;
         match &point.kind {
-            Kind::Break { id: Some(id), .. } => {
-                debugger.change_breakpoint(target, *id, |options| options.enabled = on)?;
+            Kind::Break { ids, .. } => {
+                for id in ids {
+                    debugger.change_breakpoint(target, *id, |options| options.enabled = on)?;
+                }
             }
-            Kind::Break { id: None, .. } => {}
             Kind::Watch { id, .. } => debugger.enable_watchpoint(target, *id, on)?,
         }
         point.enabled = on;
@@ -170,17 +178,17 @@ impl Points {
         new_condition: Option<Option<&str>>,
     ) -> Outcome<()> {
         let debugger = target.debugger();
-        let Kind::Break { condition, ignore, id, .. } = &mut self.get(number)?.kind else {
+        let Kind::Break { condition, ignore, ids, .. } = &mut self.get(number)?.kind else {
             return Fault::err(format_args!("{number} is a watchpoint, which has none"));
         };
         let checked = new_condition.map(|text| text.map(expressions::condition).transpose()).transpose()?;
-        if let Some(id) = id {
+        for id in ids {
             debugger.change_breakpoint(target, *id, |options| {
                 if let Some(passed) = passed {
                     options.ignore = passed;
                 }
-                if let Some(checked) = checked {
-                    options.condition = checked;
+                if let Some(checked) = &checked {
+                    options.condition = checked.clone();
                 }
             })?;
         }
@@ -203,21 +211,23 @@ impl Points {
             Kind::Break { .. } => true,
         });
         for point in &mut self.all {
-            let Kind::Break { request, condition, once, ignore, id, place } = &mut point.kind else { continue };
-            let set = debugger.add_breakpoint(target, request.clone()).map_err(Fault::from).and_then(|set| {
+            let Kind::Break { requests, condition, once, ignore, ids, place } = &mut point.kind else { continue };
+            let set = debugger.break_at_all(target, requests).map_err(Fault::from).and_then(|set| {
                 let condition = condition.as_deref().map(expressions::condition).transpose()?;
-                debugger.change_breakpoint(target, set.id, |options| {
-                    options.one_shot = *once;
-                    options.enabled = point.enabled;
-                    options.ignore = *ignore;
-                    options.condition = condition;
-                })?;
-                Ok(set.id)
+                for id in &set {
+                    debugger.change_breakpoint(target, *id, |options| {
+                        options.one_shot = *once;
+                        options.enabled = point.enabled;
+                        options.ignore = *ignore;
+                        options.condition = condition.clone();
+                    })?;
+                }
+                Ok(set)
             });
             match set {
-                Ok(set) => *id = Some(set),
+                Ok(set) => *ids = set,
                 Err(fault) => {
-                    *id = None;
+                    ids.clear();
                     said.push(format!("Breakpoint {} at {} is not set: {}", point.number, readable(place), fault.0));
                 }
             }
@@ -229,11 +239,12 @@ impl Points {
     pub fn run_is_over(&mut self, target: &mut Target<'_, '_>) {
         let debugger = target.debugger();
         for point in &mut self.all {
-            if let Kind::Break { id: Some(id), ignore, .. } = &mut point.kind
-                && let Ok(Some(breakpoint)) = debugger.breakpoint(target, *id)
-            {
-                point.hits_before += breakpoint.hits;
-                *ignore = breakpoint.options.ignore;
+            let Kind::Break { ids, ignore, .. } = &mut point.kind else { continue };
+            for id in ids {
+                if let Ok(Some(breakpoint)) = debugger.breakpoint(target, *id) {
+                    point.hits_before += breakpoint.hits;
+                    *ignore = breakpoint.options.ignore;
+                }
             }
         }
     }
@@ -245,32 +256,30 @@ impl Points {
         for point in &self.all {
             let on = if point.enabled { "y" } else { "n" };
             match &point.kind {
-                Kind::Break { place, condition, once, id, request, .. } if !watchpoints_alone => {
-                    let set = id.map(|id| debugger.breakpoint(target, id)).transpose()?.flatten();
+                Kind::Break { place, condition, once, ids, .. } if !watchpoints_alone => {
+                    let places = places_of(target, ids)?;
                     let disposition = if *once { "del" } else { "keep" };
-                    let what = match &set {
-                        Some(set) if !set.places.is_empty() => described(set),
-                        _ => format!("<not set> {}", readable(place)),
+                    let what = match places.is_empty() {
+                        true => format!("<not set> {}", readable(place)),
+                        false => described(&places),
                     };
                     text += &format!("{:<4} {:<14} {disposition:<4} {on}   {what}\n", point.number, "breakpoint");
-                    if let Some(set) = set.as_ref().filter(|set| set.places.len() > 1) {
-                        for (index, place) in set.places.iter().enumerate() {
-                            let what = described_place(&place.module, place.offset);
-                            text += &format!("{}.{:<2} {:<14} {:<4} {on}   {what}\n", point.number, index + 1, "", "");
-                        }
+                    for (index, place) in places.iter().enumerate().filter(|_| places.len() > 1) {
+                        let what = described_place(&place.module, place.offset);
+                        text += &format!("{}.{:<2} {:<14} {:<4} {on}   {what}\n", point.number, index + 1, "", "");
                     }
+                    let sets = ids.iter().map(|id| debugger.breakpoint(target, *id));
+                    let sets: Vec<Breakpoint> = sets.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
                     if let Some(condition) = condition {
                         text += &format!("        stop only if {}\n", readable(condition));
                     }
-                    let set_options = set.as_ref().map(|set| set.options.ignore).filter(|left| *left > 0);
-                    if let Some(left) = set_options {
+                    if let Some(left) = sets.first().map(|set| set.options.ignore).filter(|left| *left > 0) {
                         text += &format!("        ignore next {left} hits\n");
                     }
-                    let hits = point.hits_before + set.map_or(0, |set| set.hits);
+                    let hits = point.hits_before + sets.iter().map(|set| set.hits).sum::<u64>();
                     if hits > 0 {
                         text += &format!("        breakpoint already hit {}\n", times(hits));
                     }
-                    let _ = request;
                 }
                 Kind::Break { .. } => {}
                 Kind::Watch { text: watched, kind, id, .. } => {
@@ -323,9 +332,19 @@ pub fn described_place(module: &Module, offset: stepwell::base::WasmOffset) -> S
     }
 }
 
+/// Where breakpoints stand.
+fn places_of(target: &mut Target<'_, '_>, ids: &[BreakpointId]) -> Outcome<Vec<BreakPlace>> {
+    let debugger = target.debugger();
+    let mut places = Vec::new();
+    for id in ids {
+        places.extend(debugger.breakpoint(target, *id)?.map_or(Vec::new(), |set| set.places));
+    }
+    Ok(places)
+}
+
 /// Where a breakpoint stands, in words.
-pub fn described(set: &Breakpoint) -> String {
-    match &set.places[..] {
+pub fn described(places: &[BreakPlace]) -> String {
+    match places {
         [] => "nowhere yet".to_owned(),
         [place] => described_place(&place.module, place.offset),
         places => format!("{} places", places.len()),

@@ -92,8 +92,8 @@ impl Session {
                     .collect();
                 for (number, once) in &known {
                     head += &format!("{} {number}, ", if *once { "Temporary breakpoint" } else { "Breakpoint" });
-                    if *once {
-                        self.points.forget(*number);
+                    if *once && let Err(fault) = self.points.remove(&mut Target::Stopped(stop), *number) {
+                        text += &format!("{}\n", fault.0);
                     }
                 }
             }

@@ -3,11 +3,13 @@
 
 use crate::abi::TrapCode;
 use crate::base::Result;
+use crate::runtime::control::announce::announce;
 use crate::runtime::control::deadline::may_go_on;
 use crate::runtime::control::suspended::call_of_newest;
 use crate::runtime::objects::deadline::{Ask, Interrupter, OnDeadline, unchecked};
 use crate::runtime::objects::limiter::Limiter;
 use crate::runtime::objects::trap::Trap;
+use crate::runtime::store::events::Event;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller, Store, StoreMut};
 use std::sync::Arc;
@@ -172,8 +174,12 @@ impl Caller<'_> {
 
     /// For host functions that wait: nothing if the guest may go on, else the error that it ends with, which the
     /// function is to return. The host is asked, if somebody wants that. Always nothing where the engine is not
-    /// configured with [`Config::epoch`](crate::runtime::Config::epoch).
+    /// configured with [`Config::epoch`](crate::runtime::Config::epoch). A pause that is asked for is told.
     pub(crate) fn end_if_due(&mut self) -> Result<()> {
+        if self.as_store().inner().registry.is_pause_asked() {
+            // SAFETY: as below; a guest waits for the host function, and where it has been left is noted.
+            unsafe { announce(self.as_store_ptr(), &Event::Waiting) }?;
+        }
         // SAFETY: the caller's store is alive, and nobody has a reference to its inside while a host function runs.
         if unsafe { may_go_on(self.as_store_ptr()) } {
             return Ok(());

@@ -58,7 +58,7 @@ impl StoreInner {
 
     /// Whether guests that wait for others are to look now and then whether they may go on.
     pub(in crate::runtime) fn looks_while_it_waits(&self) -> bool {
-        self.deadline.epoch().is_some() || self.lays_out_parts()
+        self.deadline.epoch().is_some() || self.lays_out_parts() || self.registry.can_be_paused()
     }
 
     /// At most so much of it is laid out.
