@@ -44,6 +44,8 @@ pub mod internals;
 #[cfg(stepwell_ported)]
 mod isa;
 #[cfg(stepwell_ported)]
+pub mod remote;
+#[cfg(stepwell_ported)]
 pub mod runtime;
 #[cfg(stepwell_ported)]
 mod sys;

@@ -23,7 +23,7 @@ from enum import Enum
 from ._bindings import VERSION, Action, CallStatus, DebugTier, ErrorCode, Events, ExceptionStops, Feature, Profiler, Scope, StopReason, TrapCode, VariableKind, WatchKind
 from ._shown import shown
 from .call import Blocked, Call
-from .debugger import Attacher, BreakPlace, Breakpoint, BreakpointSet, Coverage, CoveredBlock, CoveredSide, Debugger, Evaluated, Frame, Locals, Pauser, Stop, StopQueue, Variable, Watchpoint, WatchHit
+from .debugger import Attacher, BreakPlace, Breakpoint, BreakpointSet, Coverage, CoveredBlock, CoveredSide, Debugger, Evaluated, Frame, Locals, Pauser, Server, Stop, StopQueue, Variable, Watchpoint, WatchHit
 from .engine import Engine
 from .errors import Error, Exit, GuestException, NotYet, Source, TimedOut, Trap, TrapFrame, name_to_show
 from .instance import Exports, Instance
@@ -55,7 +55,7 @@ __all__ = [
     "Engine", "Error", "ErrorCode", "Evaluated", "Events", "ExceptionStops", "Exit", "ExnRef", "ExportType", "Exports", "Extern",
     "ExternRef", "Feature", "FieldType", "Frame", "Func", "FuncType", "FunctionInfo", "Global", "GlobalType", "GuestException",
     "I31Ref", "ImportType", "Instance", "InstancePre", "Instruction", "Interrupt", "LinePlace", "LineRow", "Linker", "Locals", "MachineCode", "Memory", "MemoryType",
-    "Module", "NotYet", "Pauser", "Profiler", "Quit", "Scope", "Session", "SharedMemory", "Source", "Stop", "StopQueue", "StopReason", "Store", "StructRef", "StructType",
+    "Module", "NotYet", "Pauser", "Profiler", "Quit", "Scope", "Server", "Session", "SharedMemory", "Source", "Stop", "StopQueue", "StopReason", "Store", "StructRef", "StructType",
     "Table", "TableType", "Tag", "TagType", "TimedOut", "Trap", "TrapCode", "TrapFrame", "Variable", "VariableKind", "Wasi", "WatchHit", "WatchKind", "Watchpoint", "f32", "f64", "i32", "i64",
     "matches", "name_to_show", "v128", "wat2wasm",
 ]

@@ -101,6 +101,19 @@ pub struct Debugger {
     core: Arc<Core>,
 }
 
+/// A [`Debugger`] that may be gone: it keeps nothing.
+#[derive(Clone)]
+pub struct WeakDebugger {
+    core: Weak<Core>,
+}
+
+impl WeakDebugger {
+    /// The debugger, while its store has it or anybody else does.
+    pub fn upgrade(&self) -> Option<Debugger> {
+        Some(Debugger { core: self.core.upgrade()? })
+    }
+}
+
 /// Who listens to the store for a [`Debugger`].
 struct Core {
     me: Weak<Core>,
@@ -225,6 +238,11 @@ impl Debugger {
         let store = store.as_store();
         self.check(store.id())?;
         store.look_at_state(&*self.core, |state| state.marks.all())?.ok_or_else(detached)
+    }
+
+    /// The same debugger, kept by nobody.
+    pub fn downgrade(&self) -> WeakDebugger {
+        WeakDebugger { core: self.core.me.clone() }
     }
 
     /// Works with the state, which is out of the store meanwhile.

@@ -40,6 +40,7 @@
 //! | [`profile`]: [`open`](profile::open), [`write`](profile::write) | tells profilers of functions | `runtime/` |
 
 pub mod activation;
+pub mod descriptor;
 pub mod environment;
 #[doc(hidden)]
 pub mod faults;
