@@ -304,6 +304,10 @@ class Call(StoreObject):
         if waiter is not None and waiter.is_late and deadline is not None:
             self.fail(TimedOut(deadline.timeout))
             return
+        stop = self.stop
+        if value is None and stop is not None and stop.interrupt is not None and not stop._is_told:
+            self.fail(stop.interrupt)
+            return
         try:
             self.answer(value)
         except Exception as exception:
