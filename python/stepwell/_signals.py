@@ -102,7 +102,7 @@ def expect(token: int, deadline: Deadline) -> bool:
     watch()
     if deadline.timeout < INTERVAL:
         _sooner.put(None)  # else it looks in time by itself
-    return _wanted.is_set() and _thread is not None
+    return _thread is not None and _thread.is_alive()
 
 
 def forget(token: int) -> None:

@@ -812,6 +812,40 @@ class LoopTest(Case):
         """
         self.assertEqual(self.interrupted(program), ["interrupted"])
 
+    def test_a_guest_that_a_coroutine_calls(self):
+        program = """
+            import asyncio
+            start(lambda: exports.spin())
+            ended = []
+            async def main():
+                print("ready", flush=True)
+                try: {call}
+                except BaseException as e:
+                    ended.append(type(e).__name__)
+                    raise
+            try: asyncio.run(main())
+            except KeyboardInterrupt: print("interrupted")
+            assert ended == ["CancelledError" if sys.version_info >= (3, 11) else "KeyboardInterrupt"], ended
+            works()
+        """
+        for call in ("exports.spin()", "exports.once()", "await exports.once.call_async()"):
+            with self.subTest(call=call):
+                self.assertEqual(self.interrupted(program.replace("{call}", call)), ["interrupted"])
+
+    def test_a_task_that_is_cancelled_by_its_host_function(self):
+        program = """
+            import asyncio
+            start(lambda: asyncio.current_task().cancel() and 1)
+            async def main():
+                try: await exports.ask.call_async()
+                except asyncio.CancelledError:
+                    await asyncio.sleep(0)  # is not cancelled again
+                    print("cancelled")
+            asyncio.run(main())
+            works()
+        """
+        self.assertEqual(self.run_it(program), ["cancelled"])
+
     def test_a_task_among_others(self):
         program = """
             import asyncio
