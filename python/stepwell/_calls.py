@@ -248,13 +248,19 @@ def _look() -> None:
             deadline = deadline.outer
         if late is not None:
             raise TimedOut(late.timeout)
-    call = _thread.call
-    if call is not None and call._is_cancelled():
-        raise Cancelled
+    if is_cancelled():
+        raise sys.modules["asyncio"].CancelledError
 
 
-class Cancelled(BaseException):
-    """Ends the guest of a task that was cancelled while the guest computed. The task does not see it."""
+def is_cancelled() -> bool:
+    """Whether this is run by a task of asyncio that has been cancelled meanwhile, as Ctrl-C does by asyncio's own handler."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return False
+    try:
+        return bool(getattr(asyncio.current_task(), "_must_cancel", False))
+    except RuntimeError:
+        return False  # no loop runs here, or one of another kind
 
 
 def enter(store: Store, function: Any, *arguments: Any, call: Optional[Call] = None, behind: Tuple[Any, ...] = ()) -> None:

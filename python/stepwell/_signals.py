@@ -100,8 +100,9 @@ def expect(token: int, deadline: Deadline) -> bool:
     """Has guests asked when the time of a call is up, until `forget(token)`. False where there is no thread to do so."""
     _deadlines[token] = deadline
     watch()
-    _sooner.put(None)
-    return _wanted.is_set() and _thread is not None
+    if deadline.timeout < INTERVAL:
+        _sooner.put(None)  # else it looks in time by itself
+    return _thread is not None and _thread.is_alive()
 
 
 def forget(token: int) -> None:

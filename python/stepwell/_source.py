@@ -7,8 +7,8 @@ import os
 import stat
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
-MOST = 8 << 20  # bytes of a file that is read
-KEPT = 64  # files
+MOST = 4 << 20  # bytes of a file that is read
+KEPT = 16  # files
 WIDTH = 400  # letters of a line
 
 _kept: Dict[str, Tuple[Tuple[int, int], List[str]]] = {}

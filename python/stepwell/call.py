@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 import time
 from ctypes import POINTER, byref, c_int32
 from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Tuple, Union
@@ -307,10 +306,11 @@ class Call(StoreObject):
             while True:
                 try:
                     status = _calls.bounded(deadline, self.run if slice is None else lambda: self.run_slice(slice))
-                except _calls.Cancelled:
-                    import asyncio
+                except BaseException:
+                    if _calls.is_cancelled():
+                        import asyncio
 
-                    await asyncio.sleep(0)  # here the task finds that it is cancelled
+                        await asyncio.sleep(0)  # here the task is told that it is cancelled, once
                     raise
                 if status == CallStatus.FINISHED:
                     return self.results()
@@ -320,16 +320,6 @@ class Call(StoreObject):
             raise
         finally:
             self._is_awaited = False
-
-    def _is_cancelled(self) -> bool:
-        """Whether a task awaits it that has been cancelled while the guest computes, as Ctrl-C does by asyncio's own handler."""
-        asyncio = sys.modules.get("asyncio")
-        if asyncio is None or not self._is_awaited:
-            return False
-        try:
-            return bool(getattr(asyncio.current_task(), "_must_cancel", False))
-        except RuntimeError:
-            return False  # another kind of loop runs this
 
     async def _wait(self, status: int, deadline: Optional[_calls.Deadline] = None) -> None:
         """Awaits what its guest waits for, and gives it that."""
@@ -383,6 +373,10 @@ class Call(StoreObject):
             self.fail(TimedOut(deadline.timeout))
             return
         if blocked is not None:
+            return
+        stop = self.stop
+        if value is None and stop is not None and stop.interrupt is not None and not stop._is_told:
+            self.fail(stop.interrupt)
             return
         try:
             self.answer(value)

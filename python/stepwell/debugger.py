@@ -813,8 +813,10 @@ class Debugger(StoreObject):
     def _call(self, ptr: Any) -> int:
         stop = Stop(self, ptr)
         try:
-            if self._interrupt is not None and stop.reason == StopReason.PAUSE:
+            if self._interrupt is not None:
                 stop.interrupt, self._interrupt = self._interrupt, None
+                if stop.reason != StopReason.PAUSE:
+                    self._pauser.cancel()  # it stands already
             action = _calls.standing(lambda: self._on_stop(stop))
             if isinstance(action, Trap):
                 raise action

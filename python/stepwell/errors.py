@@ -38,7 +38,7 @@ class Error(Exception):
         self.offset = offset
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({brief(self.message)})"
+        return f"{type(self).__name__}({brief(self.message)})" if "message" in self.__dict__ else super().__repr__()
 
 
 class Source(NamedTuple):

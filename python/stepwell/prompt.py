@@ -226,34 +226,45 @@ class Prompt(cmd.Cmd):
         self.place()
 
     def do_list(self, arg: str) -> None:
-        """list, l [LINE | FIRST, LAST | .]
-        The source around the line, or on from where it was listed last; . is where the frame stands. Without source, instructions."""
-        source = self.frame.source
-        if not source:
+        """list, l [LINE | FIRST, LAST | FUNCTION | FILE:LINE | .]
+        The source around a line or a function, or on from where it was listed last; . is where the frame stands. Without source, instructions."""
+        given, source = arg.strip(), self.frame.source
+        file, line = (source[0].file, source[0].line) if source else (None, 0)
+        first, last = self.listed or line - AROUND, 0
+        if given and given != "." and not given[0].isdigit():
+            file, first = self._named(given)
+            first -= AROUND
+        elif not source:
             self.instructions(2 * AROUND + 1)
             return
-        place, given = source[0], arg.strip()
-        first = self.listed or place.line - AROUND
-        if given == ".":
-            first = place.line - AROUND
+        elif "," in given:
+            first, last = (_number(one, 1) for one in given.split(",", 1))
+            last = last if last >= first else first + last
         elif given:
-            numbers = [_number(one, 1) for one in given.split(",")]
-            first = numbers[0] if len(numbers) > 1 else numbers[0] - AROUND
+            first = (line if given == "." else _number(given, 1)) - AROUND
         first = max(first, 1)
-        last = first + 2 * AROUND
-        if "," in given:
-            last = numbers[1] if numbers[1] >= numbers[0] else numbers[0] + numbers[1]
-        last = min(last, first + MOST - 1)
-        lines = _source.around(place.file, first, 0, last - first, self.debugger.source_folders)
+        last = min(last or first + 2 * AROUND, first + MOST - 1)
+        lines = _source.around(file, first, 0, last - first, self.debugger.source_folders)
         if not lines:
-            if _source.find(place.file, self.debugger.source_folders) is None:
-                raise ValueError(f"{place.file} is not found: debugger.source_folders says where sources are")
+            if _source.find(file, self.debugger.source_folders) is None:
+                raise ValueError(f"{file} is not found: debugger.source_folders says where sources are")
             raise ValueError("this is the end of the file")
-        held = self._lines_held(place.file)
+        held = self._lines_held(file)
         for number, text in lines:
-            mark = "->" if number == place.line else "B " if number in held else "  "
-            self.say(f"{number:>5} {mark} {escaped(text)}")
-        self.listed = lines[-1][0] + 1
+            stands = bool(source) and (file, number) == (source[0].file, line)
+            self.say(f"{number:>5} {'->' if stands else 'B ' if number in held else '  '} {escaped(text)}")
+        self.listed = lines[-1][0] + 1 if source and file == source[0].file else None
+
+    def _named(self, name: str) -> Tuple[Optional[str], int]:
+        """The file and the line of a function, or of FILE:LINE."""
+        file, _, line = name.rpartition(":")
+        if file and not file.endswith(":"):
+            return file, _number(line, 1)
+        module = self.frame.module
+        found = next((one for one in module.functions() if one.name == name and one.line), None) if module is not None else None
+        if found is None:
+            raise ValueError(f"{name} is no function whose line is known")
+        return found.file, found.line or 1
 
     def _lines_held(self, file: Optional[str]) -> List[int]:
         """The lines of a file that have breakpoints."""

@@ -406,7 +406,8 @@ class PauseTest(Case):
             time.sleep(1.1)
             child.send_signal(signal.SIGINT)
             self.assertEqual(child.stdout.readline(), "stop\n")
-        child.send_signal(signal.SIGINT)  # at once: it is meant
+        time.sleep(0.3)  # the guest goes on
+        child.send_signal(signal.SIGINT)  # within a second: it is meant
         self.assertEqual(self.said(child), ["interrupted"])
 
     def test_on_stop_that_says_nothing(self):
@@ -471,6 +472,50 @@ class PauseTest(Case):
             works()
         """
         self.assertEqual(self.run_it(program), ["mine", "host", "nested"])
+
+    def test_a_stop_of_another_kind_that_comes_first(self):
+        program = """
+            start(debug=True)
+            seen = []
+            def on_stop(stop):
+                seen.append((stop.reason, type(stop.interrupt)))
+                stop.resume()
+            debugger = stepwell.Debugger(store, on_stop)
+            takes = debugger._takes
+            def late(exception):
+                debugger.step_always()  # what stops it first
+                return takes(exception)
+            debugger._takes = late
+            soon(_thread.interrupt_main)
+            def stopped(stop):
+                on_stop(stop)
+                debugger.step_always(False)
+            debugger._on_stop = stopped
+            assert exports.count(2000000000) == 0
+            assert len(seen) in (1, 2) and seen[0][1] is KeyboardInterrupt and [kind for _, kind in seen[1:]].count(KeyboardInterrupt) == 0, seen
+            print("ok")
+        """
+        self.assertEqual(self.run_it(program), ["ok"])
+
+    def test_an_asynchronous_on_stop(self):
+        program = """
+            import asyncio
+            start(debug=True)
+            answers = [stepwell.Action.STEP, None, None]
+            async def on_stop(stop):
+                await asyncio.sleep(0.001)
+                return answers.pop(0)
+            debugger = stepwell.Debugger(store, on_stop)
+            async def main():
+                signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio has its own from Python 3.11 on
+                soon(_thread.interrupt_main)
+                threading.Timer(1.6, _thread.interrupt_main).start()
+                try: await exports.spin.call_async()
+                except KeyboardInterrupt: print("interrupted", len(answers))
+            asyncio.run(main())
+            works()
+        """
+        self.assertEqual(self.run_it(program), ["interrupted", "0"])
 
     def test_a_guest_that_is_done_first(self):
         """What it was to stop for is raised all the same, and no later guest stops for it."""
@@ -766,6 +811,40 @@ class LoopTest(Case):
             works()
         """
         self.assertEqual(self.interrupted(program), ["interrupted"])
+
+    def test_a_guest_that_a_coroutine_calls(self):
+        program = """
+            import asyncio
+            start(lambda: exports.spin())
+            ended = []
+            async def main():
+                print("ready", flush=True)
+                try: {call}
+                except BaseException as e:
+                    ended.append(type(e).__name__)
+                    raise
+            try: asyncio.run(main())
+            except KeyboardInterrupt: print("interrupted")
+            assert ended == ["CancelledError" if sys.version_info >= (3, 11) else "KeyboardInterrupt"], ended
+            works()
+        """
+        for call in ("exports.spin()", "exports.once()", "await exports.once.call_async()"):
+            with self.subTest(call=call):
+                self.assertEqual(self.interrupted(program.replace("{call}", call)), ["interrupted"])
+
+    def test_a_task_that_is_cancelled_by_its_host_function(self):
+        program = """
+            import asyncio
+            start(lambda: asyncio.current_task().cancel() and 1)
+            async def main():
+                try: await exports.ask.call_async()
+                except asyncio.CancelledError:
+                    await asyncio.sleep(0)  # is not cancelled again
+                    print("cancelled")
+            asyncio.run(main())
+            works()
+        """
+        self.assertEqual(self.run_it(program), ["cancelled"])
 
     def test_a_task_among_others(self):
         program = """

@@ -149,6 +149,18 @@ class Commands(Case):
         lines = [int(re.search(r"warehouse.c:(\d+)", part[1]).group(1)) for part in said[:5]]
         self.assertEqual(lines, sorted(set(lines)))
 
+    def test_lists(self):
+        lines = (Path(FOLDER) / "warehouse.c").read_text().split("\n")
+        said = self.ask(["l fib", "l warehouse.c:20", "l", "l 400", "l", "l 5,3", "l nobody", "l nofile.c:3", "l warehouse.c:x", "l 1,99999", "b 370", "l ."])
+        numbers = [[int(line[:5]) for line in part] if not part[0].startswith("***") else part[0] for part in said[1:11]]
+        around = [list(range(n - 5, n + 6)) for n in (110, 20, 31, 400)]
+        self.assertEqual(numbers[:5], [*around, list(range(406, 417 if len(lines) > 416 else len(lines) + 1))])
+        self.assertEqual(numbers[5], [5, 6, 7, 8])
+        self.assertEqual(numbers[6], "*** nobody is no function whose line is known")
+        self.assertTrue(numbers[7].startswith("*** nofile.c is not found") and numbers[8].startswith("*** x is no number"))
+        self.assertEqual(numbers[9], list(range(1, 101)))
+        self.assertEqual([line[6:8] for line in said[12]], ["  "] * 5 + ["->", "  ", "  ", "B ", "  ", "  "])
+
     def test_a_step_that_a_breakpoint_ends(self):
         """What is left of it is forgotten."""
         said = self.ask(["b report", "b 381", "n 50", "info b"], place="deliver")
