@@ -29,7 +29,8 @@ from .errors import Error, Exit, GuestException, NotYet, Source, TimedOut, Trap,
 from .instance import Exports, Instance
 from .linker import InstancePre, Linker
 from .module import CustomSection, FunctionInfo, Instruction, LinePlace, LineRow, MachineCode, Module, wat2wasm
-from .prompt import Quit, Session
+from .prompt import Quit
+from .session import Session
 from .store import Interrupt, Store
 from .types import (
     ArrayType, ExportType, FieldType, FuncType, GlobalType, ImportType, MemoryType, StructType, TableType, TagType, f32,

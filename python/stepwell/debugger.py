@@ -30,7 +30,7 @@ from .types import NAMES
 from .values import ExnRef, Func, Global, Memory, all_to_c, from_c, to_c
 
 if TYPE_CHECKING:
-    from .prompt import Session
+    from .session import Session
 
 StopReason.__doc__ = "Why a guest was stopped."
 Events.__doc__ = """Events that are stops where they are asked for, as a set: `Events.TRAP | Events.HOST_CALL`.
@@ -565,7 +565,7 @@ class Debugger(StoreObject):
     def session(self, *, stdin: Optional[IO[str]] = None, stdout: Optional[IO[str]] = None) -> Session:
         """Takes the stops from `on_stop` until it is closed, and hands them to whoever calls guests by it, from statement to statement; or to a
         prompt: see `Session`. `with` closes it. `stdin` and `stdout` are those of its prompts."""
-        from .prompt import Session
+        from .session import Session
 
         self._handle
         return Session(self, stdin, stdout)

@@ -15,13 +15,12 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-import guests
 import stepwell
 import stepwell.testing
 from stepwell import Action, Debugger, Engine, Error, ErrorCode, Events, Instance, Module, Quit, Session, StopReason, Store, Trap
 from stepwell.prompt import _LONG, _SHORT, Prompt
 from test_interrupt import PROLOGUE, Case as Child
-from wasm import CALL, DROP, END, I32_CONST, LOCAL_GET, Builder, code, s, u
+from wasm import CALL, I32_CONST, LOCAL_GET, Builder, code, s, u
 
 HOSTILE = "<script>alert(1)</script>\x1b[2J"
 FOLDER = str(Path(stepwell.testing.__file__).parent)
@@ -103,13 +102,11 @@ class Commands(Case):
     def test_faults_keep_the_prompt(self):
         wrong = [
             "p", "p o->", "p nothing", "set", "set o", "set nothing = 3", "whatis nothing", "up 99x", "up -1", "d", "frame 99999999999999", "l 99999", "b 99999",
-            "b *1", "b *x", "b deliver if", "b deliver if local(", "tbreak", "watch nothing", "clear 99", "clear x", "clear nofile.c:3", "enable 9", "condition 1 local(",
+            "b *1", "b *x", "b deliver if local(", "tbreak", "watch nothing", "clear 99", "clear x", "clear nofile.c:3", "enable 9", "condition 1 local(",
             "ignore 9", "unwatch 9", "until 99999", "info", "info nothing", "x", "x nothing", "x 99999999", "s x", "n -1", "undisplay nothing", "! 1/0", "! syntax error",
             "nonsense", "frob the thing", "! raise SystemExit"]
         said = self.ask([*wrong, "p o->number"])
         for command, lines in zip(wrong, said[1:]):
-            if command in ("b deliver if",):
-                continue
             self.assertTrue(lines[0].startswith("***"), (command, lines))
             self.assertNotIn("stepwell_", "".join(lines))
         self.assertEqual(said[len(wrong) + 1], ["1"])
@@ -170,7 +167,7 @@ class Commands(Case):
     def test_until_a_line_and_out_of_frames(self):
         said = self.ask(["until 381", "up", "finish", "q"])
         self.assertIn("warehouse.c:381", said[1][1])
-        self.assertEqual(said[3], ["stopped by breakpoint 1", *said[3][1:]]) if len(said[3]) > 1 else None
+        self.assertEqual(said[3], ["stopped by breakpoint 1", *said[0][1:]])  # of the next order: the caller did not return before
         self.debugger.remove_all(self.debugger.breakpoints)
         self.assertEqual(self.ask(["finish"], call=lambda: self.exports.fib(1), end=1, place="fib")[1], [""])
 
@@ -260,7 +257,7 @@ class Sessions(Case):
         self.debugger.break_at_function(self.module, "deliver").one_shot = True
         self.assertIsInstance(session, Session)
         stop = session.call(self.exports.run, 2)
-        self.assertEqual((stop.reason, stop.frame().line if hasattr(stop.frame(), "line") else None, session.stop is stop, session.done), (StopReason.BREAKPOINT, None, True, False))
+        self.assertEqual((stop.reason, session.stop is stop, session.done), (StopReason.BREAKPOINT, True, False))
         self.assertEqual(repr(session), f"<Session: {repr(stop)[1:-1]}>")
         self.assertEqual(session._repr_html_(), stop._repr_html_())
         self.assertEqual(stop.frame().variable("o->number").value, 1)
