@@ -130,9 +130,9 @@ def c_guest():
     lldb.do("bt", r"twice", r"run")
     lldb.do("stepi", r"stop reason = instruction step into")
     lldb.do("finish", r"run\(n=3\) at steps\.c:32")
-    lldb.do("disassemble --count 4", r"->")
+    lldb.do("disassemble --pc --count 4", r"->")
     address = re.search(r"0x([0-9a-f]+)", lldb.do("expression &total"))[0]
-    lldb.do(f"memory write -s 4 {address} 1000")
+    lldb.do(f"memory write -s 4 {address} 0x3e8")
     lldb.do(f"memory read -s 4 -f d -c 1 {address}", r"= ?\s*1000|: 1000")
     lldb.do("frame variable total", r"total = 1000")
     lldb.do("target variable counter", r"counter = 0")
