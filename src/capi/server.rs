@@ -11,7 +11,7 @@ use super::plumbing::own::{Out, Own, borrow, borrow_mut, bytes, handle, string};
 use crate::base::{Error, ErrorKind, Result};
 use crate::remote::session::{OnDisconnect, Outcome, OutputStream};
 use crate::remote::{Listen, Protocol, ServeOptions, Server};
-use crate::sys::descriptor::duplicate;
+use crate::sys::files::duplicate;
 use std::ffi::{CString, c_char};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
