@@ -130,9 +130,9 @@ def c_guest():
     lldb.do("bt", r"twice", r"run")
     lldb.do("stepi", r"stop reason = instruction step into")
     lldb.do("finish", r"run\(n=3\) at steps\.c:32")
-    lldb.do("disassemble --count 4", r"->")
+    lldb.do("disassemble --pc --count 4", r"->")
     address = re.search(r"0x([0-9a-f]+)", lldb.do("expression &total"))[0]
-    lldb.do(f"memory write -s 4 {address} 1000")
+    lldb.do(f"memory write -s 4 {address} 0x3e8")
     lldb.do(f"memory read -s 4 -f d -c 1 {address}", r"= ?\s*1000|: 1000")
     lldb.do("frame variable total", r"total = 1000")
     lldb.do("target variable counter", r"counter = 0")
@@ -149,10 +149,10 @@ def c_guest():
 def structures():
     """Variables of every kind, in C, C++ and Rust."""
     for name, first, expected in (
-        ("c0_5", "b sum", [r"struct all|all = ", r"sc = -1", r"grid =", r"text = 0x\w+ \"hello\"", r"list = 0x"]),
+        ("c0_5", "b sum", [r"sc = '.xff'", r"s = -300", r"colour = BLUE", r"\[0\] = 4, \[1\] = 5", r"text = 0x\w+ \"hello\"", r"inner_y = 12"]),
         ("cpp0_5", "b measure", []),
         ("rs0_5", "b shapes.rs:40", []),
-        ("c0_4", "b sum", [r"sc = -1"]),
+        ("c0_4", "b sum", [r"sc = '.xff'"]),
     ):
         host = Host("--wait", DWARF / f"{name}.wasm", "run", "5")
         lldb = Debugger(host, sources(DWARF))
@@ -257,7 +257,7 @@ def debug_files():
             (Path(folder) / name).write_bytes((ROOT / "tests/support/split" / name).read_bytes())
         package = Path(folder) / "split5.dwp"
         package.rename(Path(folder) / "split5.wasm.dwp")
-        host = Host("--wait", "--file", Path(folder) / "split5.wasm", "total", "3")
+        host = Host("--wait", "--file", Path(folder) / "split5.wasm", "total", "3", "10")
         lldb = Debugger(host)
         yield lldb
         lldb.do("image list", re.escape(folder))

@@ -192,8 +192,8 @@ STEPWELL_API
 const char *stepwell_server_address(const stepwell_server_t *server);
 
 /**
- * Waits until a debugger has come, for at most so many milliseconds, with `UINT64_MAX` for as long as it takes. Whether
- * one is there; false too where the server was stopped.
+ * Waits until a debugger has come, for at most so many milliseconds, with `UINT64_MAX` for as long as it takes.
+ * Whether one is there; false too where the server was stopped.
  *
  * Thread: any.
  */
@@ -202,8 +202,8 @@ bool stepwell_server_wait(const stepwell_server_t *server,
                           uint64_t milliseconds);
 
 /**
- * Ends it: the debugger is told, what it has set goes, a guest that stands goes on, and nobody is waited for any more.
- * It waits a moment for the debugger to be told. Called again it does nothing.
+ * Ends it: the debugger is told, what it has set goes, a guest that stands goes on, and nobody is waited for any
+ * more. It waits a moment for the debugger to be told. Called again it does nothing.
  *
  * Thread: any.
  */
@@ -211,8 +211,8 @@ STEPWELL_API
 void stepwell_server_stop(stepwell_server_t *server);
 
 /**
- * Tells the debugger what the guest, or the host, has written: `stream` is one of `enum stepwell_output_enum`. It never
- * waits; what the debugger does not take is left out.
+ * Tells the debugger what the guest, or the host, has written: `stream` is one of `enum stepwell_output_enum`. It
+ * never waits; what the debugger does not take is left out.
  *
  * Thread: any.
  */

@@ -11,7 +11,7 @@ use super::plumbing::own::{Out, Own, borrow, borrow_mut, bytes, handle, string};
 use crate::base::{Error, ErrorKind, Result};
 use crate::remote::session::{OnDisconnect, Outcome, OutputStream};
 use crate::remote::{Listen, Protocol, ServeOptions, Server};
-use crate::sys::descriptor::duplicate;
+use crate::sys::files::duplicate;
 use std::ffi::{CString, c_char};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -351,8 +351,8 @@ pub unsafe extern "C" fn stepwell_server_address(server: *const stepwell_server_
     or_null("stepwell_server_address", || Ok(unsafe { borrow(server, "server") }?.address.as_ptr()))
 }
 
-/// Waits until a debugger has come, for at most so many milliseconds, with `UINT64_MAX` for as long as it takes. Whether
-/// one is there; false too where the server was stopped.
+/// Waits until a debugger has come, for at most so many milliseconds, with `UINT64_MAX` for as long as it takes.
+/// Whether one is there; false too where the server was stopped.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -365,8 +365,8 @@ pub unsafe extern "C" fn stepwell_server_wait(server: *const stepwell_server_t, 
     })
 }
 
-/// Ends it: the debugger is told, what it has set goes, a guest that stands goes on, and nobody is waited for any more.
-/// It waits a moment for the debugger to be told. Called again it does nothing.
+/// Ends it: the debugger is told, what it has set goes, a guest that stands goes on, and nobody is waited for any
+/// more. It waits a moment for the debugger to be told. Called again it does nothing.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -380,8 +380,8 @@ pub unsafe extern "C" fn stepwell_server_stop(server: *mut stepwell_server_t) {
     }
 }
 
-/// Tells the debugger what the guest, or the host, has written: `stream` is one of `enum stepwell_output_enum`. It never
-/// waits; what the debugger does not take is left out.
+/// Tells the debugger what the guest, or the host, has written: `stream` is one of `enum stepwell_output_enum`. It
+/// never waits; what the debugger does not take is left out.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

@@ -7,7 +7,8 @@
 //! * `server.rs` puts them together: [`Server::serve`].
 //!
 //! A front end is a folder beside `session/`, such as `dap/`: it takes a [`session::Client`] and a `Link`, and reads
-//! and writes its protocol; `server.rs` calls it by its [`Protocol`]. It runs on threads of its own, never on a guest's.
+//! and writes its protocol; `server.rs` calls it by its [`Protocol`]. It runs on threads of its own, never on a
+//! guest's.
 //!
 //! Nothing in this room is unsafe, and nothing is done to a store but what [`Debugger`](crate::debug::Debugger) and
 //! [`Stop`](crate::debug::Stop) offer every host.

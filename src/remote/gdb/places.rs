@@ -44,8 +44,8 @@ pub(super) fn find(instances: &[InstanceInfo], number: u32) -> Option<&InstanceI
     instances.iter().find(|instance| instance.number == number)
 }
 
-/// What the debugger calls each instance's module: its name, or a made-up one; no two are the same. Those that are loaded
-/// from a file say which, if the host has told.
+/// What the debugger calls each instance's module: its name, or a made-up one; no two are the same. Those that are
+/// loaded from a file say which, if the host has told.
 pub(super) fn names(instances: &[InstanceInfo]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for instance in instances {
@@ -87,6 +87,17 @@ fn number_of(instances: &[InstanceInfo], frame: &Frame<'_>) -> u32 {
     frame.instance().and_then(of_instance).or_else(of_module).map_or(0, |one| one.number)
 }
 
+/// Where a frame stands. At its function's first instruction that is where the function's body begins, with the types
+/// of its locals: there functions begin to debug information, and a debugger that finds itself there goes on behind
+/// what sets up the frame.
+fn standing_at(frame: &Frame<'_>) -> WasmOffset {
+    let (module, func, at) = (frame.module(), frame.func(), frame.offset());
+    let first = module.instructions(func, WasmOffset::new(0), 1).ok();
+    let is_first = first.and_then(|found| Some(found.first()?.offset == at)).unwrap_or(false);
+    let body = module.info().defined(func).filter(|_| is_first).map(|defined| &module.info().bodies[defined.index()]);
+    body.and_then(|body| u32::try_from(body.bytes.start).ok()).map_or(at, WasmOffset::new)
+}
+
 /// Where the frames stand, innermost first: the instruction that is about to run, and in callers the one behind the
 /// call.
 pub(super) fn call_stack(stop: &Stop<'_>, instances: &[InstanceInfo], most: usize) -> Vec<u64> {
@@ -94,7 +105,7 @@ pub(super) fn call_stack(stop: &Stop<'_>, instances: &[InstanceInfo], most: usiz
     let address = |(level, frame): (usize, Frame<'_>)| {
         let at = frame.offset();
         let behind = || Some(frame.module().instructions(frame.func(), at, 2).ok()?.get(1)?.offset);
-        let offset = if level == 0 { at } else { behind().unwrap_or(at) };
+        let offset = if level == 0 { standing_at(&frame) } else { behind().unwrap_or(at) };
         Place::Code(number_of(instances, &frame), offset.get()).address()
     };
     frames.map(address).collect()

@@ -3,10 +3,10 @@
 
 use super::packet::{hex, unhex};
 use super::places::{self, Place, Region};
-use crate::base::GlobalIndex;
-use crate::debug::{Action, BreakpointId, BreakpointSet, Reason, Stop, WatchKind, WatchpointId};
+use crate::base::{Error, GlobalIndex};
+use crate::debug::{Action, BreakRequest, BreakpointId, BreakpointSet, Reason, Stop, WatchKind, WatchpointId};
 use crate::remote::session::{Client, InstanceInfo, NotStopped, Outcome, SessionEvent, Stopped, ThreadId};
-use crate::runtime::{AsStoreMut, Val};
+use crate::runtime::{AsStoreMut, Instance, Val};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -81,20 +81,12 @@ enum Guest {
     Ended,
 }
 
-/// A breakpoint of the debugger's.
+/// A breakpoint of the debugger's: what was set for it. None yet, where no guest has come by.
 #[derive(Clone, Default)]
-struct Breakpoint(Arc<Mutex<Option<Set>>>);
-
-/// What was set for it. None yet, where no guest has come by.
-#[derive(Clone, Copy)]
-struct Set {
-    id: BreakpointId,
-    /// Where it stands; the debugger may have asked for a place before that.
-    offset: u32,
-}
+struct Breakpoint(Arc<Mutex<Option<BreakpointId>>>);
 
 impl Breakpoint {
-    fn set(&self) -> Option<Set> {
+    fn set(&self) -> Option<BreakpointId> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -220,7 +212,7 @@ impl Talk {
                 None
             }
             SessionEvent::Stopped(stopped) => match self.guest {
-                Guest::Running { .. } => Some(self.stands(stopped)),
+                Guest::Running { until } => Some(self.stands(stopped, until.is_some())),
                 _ => None,
             },
             SessionEvent::Ended(thread, outcome) if thread == self.thread => {
@@ -241,13 +233,14 @@ impl Talk {
     }
 
     /// The guest stands: what the debugger is told.
-    fn stands(&mut self, stopped: Stopped) -> Vec<u8> {
-        let reply = self.stop_reply(&stopped);
+    fn stands(&mut self, stopped: Stopped, asked: bool) -> Vec<u8> {
+        let reply = self.stop_reply(&stopped, asked);
         self.guest = Guest::Standing(stopped);
         reply
     }
 
-    fn stop_reply(&self, stopped: &Stopped) -> Vec<u8> {
+    /// What is told of a stop; `asked`: the debugger has asked for one, so it does not go on by itself.
+    fn stop_reply(&self, stopped: &Stopped, asked: bool) -> Vec<u8> {
         let mut signal = 5u8;
         let said = match &stopped.reason {
             Reason::Breakpoint(_) => "reason:breakpoint;".to_owned(),
@@ -264,7 +257,7 @@ impl Talk {
                 })
             }
             Reason::Instance(_) => {
-                signal = GO_ON;
+                signal = if asked { 2 } else { GO_ON };
                 "library:;".to_owned()
             }
             _ => format!("reason:exception;description:{};", hex(stopped.text.as_bytes())),
@@ -275,12 +268,12 @@ impl Talk {
         format!("T{signal:02x}thread:1;00:{};{said}", hex(&at.to_le_bytes())).into_bytes()
     }
 
-    /// The address that the debugger has asked for where one of its breakpoints stands further on.
+    /// The address that the debugger has asked for a breakpoint at which the guest stands: it may have been before it.
     fn asked_for(&self, stopped: &Stopped) -> Option<u64> {
         let hits = stopped.reason.breakpoints();
         self.breakpoints.iter().find_map(|(address, breakpoint)| {
             let set = breakpoint.set()?;
-            (hits.contains(&set.id) && *address as u32 != set.offset).then_some(*address)
+            hits.contains(&set).then_some(*address)
         })
     }
 
@@ -364,11 +357,7 @@ impl Talk {
             return Reply::text("W00");
         }
         if let Some(stopped) = self.client.stopped(self.thread) {
-            if let Reason::Instance(_) = stopped.reason {
-                self.guest = Guest::Standing(stopped);
-                return Reply::Say(nowhere());
-            }
-            return Reply::Say(self.stands(stopped));
+            return Reply::Say(self.stands(stopped, true));
         }
         self.guest = Guest::Running { until: None };
         self.interrupt();
@@ -387,7 +376,7 @@ impl Talk {
                 if let Some(stopped) = self.client.stopped(self.thread)
                     && (!matches!(stopped.reason, Reason::Pause) || action != Action::Continue)
                 {
-                    return Reply::Say(self.stands(stopped));
+                    return Reply::Say(self.stands(stopped, false));
                 }
             }
             Guest::Standing(_) => {}
@@ -522,13 +511,12 @@ impl Talk {
             let debugger = stop.debugger();
             let set = debugger.add_breakpoint(stop, request)?;
             debugger.change_breakpoint(stop, set.id, |options| options.instance = Some(instance))?;
-            let offset = set.offset().map_or(offset, |offset| offset.get());
-            *place.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Set { id: set.id, offset });
+            *place.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(set.id);
             Ok(())
         };
-        let done: Result<(), crate::base::Error> = match self.client.at_stop(self.thread, work) {
+        let done: Result<(), Error> = match self.client.at_stop(self.thread, work) {
             Ok(done) => done,
-            Err(NotStopped::Running) => match self.insert_later(&slot, check, instance, offset) {
+            Err(NotStopped::Running) => match self.insert_later(&slot, check, instance) {
                 Ok(()) => Ok(()),
                 Err(reply) => return reply,
             },
@@ -543,14 +531,9 @@ impl Talk {
         }
     }
 
-    /// No guest is there: the breakpoint is set before the next one's first instruction. Whether it can be is known now.
-    fn insert_later(
-        &self,
-        slot: &Breakpoint,
-        request: crate::debug::BreakRequest,
-        instance: crate::runtime::Instance,
-        offset: u32,
-    ) -> Result<(), Reply> {
+    /// No guest is there: the breakpoint is set before the next one's first instruction. Whether it can be is known
+    /// now.
+    fn insert_later(&self, slot: &Breakpoint, request: BreakRequest, instance: Instance) -> Result<(), Reply> {
         let mut prepared = BreakpointSet::new();
         prepared.add(request).map_err(|error| Reply::failed(error.message()))?;
         let place = slot.clone();
@@ -559,9 +542,7 @@ impl Talk {
             let Ok(ids) = debugger.break_at_set(stop, &prepared) else { return };
             let Some(id) = ids.first().copied() else { return };
             _ = debugger.change_breakpoint(stop, id, |options| options.instance = Some(instance));
-            let set = debugger.breakpoint(stop, id).ok().flatten();
-            let offset = set.and_then(|set| set.offset()).map_or(offset, |offset| offset.get());
-            *place.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Set { id, offset });
+            *place.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
         };
         self.client.later(self.thread, work).map_err(Reply::from)
     }
@@ -597,7 +578,7 @@ impl Talk {
                 None => return Reply::ok(),
                 Some(slot) => Box::new(move |stop| {
                     if let Some(set) = slot.set() {
-                        _ = stop.debugger().remove(stop, set.id);
+                        _ = stop.debugger().remove(stop, set);
                     }
                 }),
             },
@@ -650,7 +631,7 @@ impl Talk {
         }
         if let Some(thread) = after(text, "qThreadStopInfo") {
             return match (&self.guest, number(thread)) {
-                (Guest::Standing(stopped), Some(1)) => Reply::Say(self.stop_reply(stopped)),
+                (Guest::Standing(stopped), Some(1)) => Reply::Say(self.stop_reply(stopped, true)),
                 (Guest::Nowhere, Some(1)) => Reply::Say(nowhere()),
                 _ => Reply::failed("there is no such thread"),
             };

@@ -65,10 +65,11 @@ fn breakpoints_here(stop: &mut Stop<'_>) -> Vec<BreakpointId> {
     let debugger: Debugger = stop.debugger();
     let all = debugger.breakpoints(stop).unwrap_or_default();
     let Some(top) = stop.top() else { return Vec::new() };
-    let (module, offset) = (top.module().id(), top.offset());
+    let (module, offset, instance) = (top.module().id(), top.offset(), top.instance());
     let here = all.iter().filter(|breakpoint| {
         let options = &breakpoint.options;
-        let stops = options.enabled && options.ignore == 0 && options.condition.is_none() && options.instance.is_none();
+        let here = options.instance.is_none() || options.instance == instance;
+        let stops = options.enabled && options.ignore == 0 && options.condition.is_none() && here;
         stops && breakpoint.places.iter().any(|place| place.module.id() == module && place.offset == offset)
     });
     here.map(|breakpoint| breakpoint.id).collect()
