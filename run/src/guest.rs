@@ -9,7 +9,9 @@ use crate::values;
 use std::io::Write;
 use std::time::{Duration, Instant};
 use stepwell::debug::Debugger;
-use stepwell::{Engine, Error, Extern, ExternType, Func, FuncType, Instance, Linker, Module, Store, Trap, TrapCode, Val, readable};
+use stepwell::{
+    Engine, Error, Extern, ExternType, Func, FuncType, Instance, Linker, Module, Store, Trap, TrapCode, Val, readable,
+};
 
 /// A store with what the guest gets.
 pub struct Room {
@@ -144,12 +146,8 @@ impl<'a> Running<'a> {
         let name = readable(name);
         if given.len() != ty.params.len() {
             let params: Vec<String> = ty.params.iter().map(ToString::to_string).collect();
-            let message = format!(
-                "`{name}` takes ({}): {} arguments, {} given",
-                params.join(", "),
-                ty.params.len(),
-                given.len()
-            );
+            let message =
+                format!("`{name}` takes ({}): {} arguments, {} given", params.join(", "), ty.params.len(), given.len());
             return Err(Ending::new(USAGE, message));
         }
         let value = |(index, (text, ty)): (usize, (&std::ffi::OsString, &stepwell::ValType))| {
@@ -169,8 +167,7 @@ impl<'a> Running<'a> {
             false if ty.params.is_empty() => Vec::new(),
             false => {
                 let params: Vec<String> = ty.params.iter().map(ToString::to_string).collect();
-                let message =
-                    format!("`{name}` takes ({}): {} arguments, 0 given", params.join(", "), params.len());
+                let message = format!("`{name}` takes ({}): {} arguments, 0 given", params.join(", "), params.len());
                 return Err(Ending::new(USAGE, message).into());
             }
         };

@@ -112,7 +112,8 @@ fn print_stats(options: &Options, loaded: &Loaded, running: Option<&Running<'_>>
     );
     if let Some(running) = running {
         let store = &running.room.store;
-        let memories = (0..).map_while(|index| running.instance?.memory(store, stepwell::base::MemoryIndex::new(index)));
+        let memories =
+            (0..).map_while(|index| running.instance?.memory(store, stepwell::base::MemoryIndex::new(index)));
         for (index, memory) in memories.enumerate() {
             let (Ok(pages), Ok(bytes)) = (memory.size(store), memory.data_size(store)) else { continue };
             text += &format!("stepwell-run: memory {index} has {pages} pages ({bytes} bytes)\n");

@@ -175,9 +175,9 @@ impl Reader {
 
     /// The same, of text.
     fn text(&mut self, name: &str, behind: Option<&OsStr>) -> Run<String> {
-        self.value(name, behind)?.into_string().map_err(|value| {
-            Ending::new(USAGE, format_args!("{name}: `{}` is no UTF-8", value.to_string_lossy()))
-        })
+        self.value(name, behind)?
+            .into_string()
+            .map_err(|value| Ending::new(USAGE, format_args!("{name}: `{}` is no UTF-8", value.to_string_lossy())))
     }
 }
 
@@ -201,7 +201,8 @@ fn bytes(option: &str, text: &str) -> Run<u64> {
 
 fn seconds(option: &str, text: &str) -> Run<Duration> {
     let number: Option<f64> = text.parse().ok().filter(|number| (1e-6..=1e9).contains(number));
-    let number = number.ok_or_else(|| Ending::new(USAGE, format_args!("{option}: `{text}` is no number of seconds")))?;
+    let number =
+        number.ok_or_else(|| Ending::new(USAGE, format_args!("{option}: `{text}` is no number of seconds")))?;
     Ok(Duration::from_secs_f64(number))
 }
 
@@ -233,9 +234,8 @@ pub fn read(arguments: Vec<OsString>) -> Run<Asked> {
             Some(at) => (&bytes[..at], Some(OsStr::from_bytes(&bytes[at + 1..]))),
             None => (bytes, None),
         };
-        let unknown = || {
-            Ending::new(USAGE, format_args!("there is no option `{}`; see --help", argument.to_string_lossy()))
-        };
+        let unknown =
+            || Ending::new(USAGE, format_args!("there is no option `{}`; see --help", argument.to_string_lossy()));
         let name = std::str::from_utf8(name).map_err(|_| unknown())?;
         match (name, behind) {
             ("--help" | "-h", None) => return Ok(Asked::Help),
@@ -295,7 +295,10 @@ pub fn read(arguments: Vec<OsString>) -> Run<Asked> {
     options.module = module.ok_or_else(|| Ending::new(USAGE, "which module? See --help"))?;
     options.arguments = reader.arguments.collect();
     if !options.debug && !options.scripts.is_empty() {
-        return Err(Ending::new(USAGE, "`-x` and `--ex` are commands for the debugger: they go with --debug or --batch"));
+        return Err(Ending::new(
+            USAGE,
+            "`-x` and `--ex` are commands for the debugger: they go with --debug or --batch",
+        ));
     }
     if options.debug && (options.precompile.is_some() || options.timeout.is_some()) {
         let other = if options.timeout.is_some() { "--timeout" } else { "--precompile" };

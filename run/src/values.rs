@@ -96,14 +96,20 @@ pub fn parse(text: &str, ty: ValType) -> Option<Val> {
     Some(match ty {
         ValType::I32 => Val::I32(integer(text, 32)? as u32 as i32),
         ValType::I64 => Val::I64(integer(text, 64)? as i64),
-        ValType::F32 => Val::F32(float_of(text, |digits, end| {
-            // SAFETY: both pointers are `float_of`'s, as `strtof` wants them.
-            unsafe { libc::strtof(digits, end) }
-        })?.to_bits()),
-        ValType::F64 => Val::F64(float_of(text, |digits, end| {
-            // SAFETY: as above.
-            unsafe { libc::strtod(digits, end) }
-        })?.to_bits()),
+        ValType::F32 => Val::F32(
+            float_of(text, |digits, end| {
+                // SAFETY: both pointers are `float_of`'s, as `strtof` wants them.
+                unsafe { libc::strtof(digits, end) }
+            })?
+            .to_bits(),
+        ),
+        ValType::F64 => Val::F64(
+            float_of(text, |digits, end| {
+                // SAFETY: as above.
+                unsafe { libc::strtod(digits, end) }
+            })?
+            .to_bits(),
+        ),
         ValType::V128 => Val::V128(digits_of(text)?.to_le_bytes()),
         ValType::Ref(ty) if text == "null" => Val::null(ty.heap.family().top()),
         ValType::Ref(_) => return None,

@@ -134,14 +134,21 @@ pub fn evaluate(stop: &Stop<'_>, at: Shown, text: &str) -> Outcome<Value> {
     let frame = frame_of(stop, at)?;
     if text.trim_start().starts_with('$') {
         let named = register(&frame, text);
-        let named = named.ok_or_else(|| Fault::new(format_args!("there is no `{}`: $localN, $stackN, $globalN", text.trim())))?;
+        let named = named
+            .ok_or_else(|| Fault::new(format_args!("there is no `{}`: $localN, $stackN, $globalN", text.trim())))?;
         return Ok(of_val(&read_register(stop, &frame, named)?));
     }
     if let Some(number) = integer(text) {
         let scalar = Scalar::Signed(number);
         let size = if i32::try_from(number).is_ok() { 4 } else { 8 };
         let number = Some(Number { scalar, size });
-        return Ok(Value { text: text.trim().to_owned(), type_name: "int".to_owned(), number, address: None, is_pointer: false });
+        return Ok(Value {
+            text: text.trim().to_owned(),
+            type_name: "int".to_owned(),
+            number,
+            address: None,
+            is_pointer: false,
+        });
     }
     match variable(&frame, at, text) {
         Ok(found) => of_variable(&frame, &found),
@@ -196,13 +203,15 @@ pub fn assign(stop: &mut Stop<'_>, at: Shown, to: &str, text: &str) -> Outcome<(
             Err(_) => text.trim().to_owned(),
         },
     };
-    let found = {
-        let frame = frame_of(stop, at)?;
-        match variable(&frame, at, to).ok().filter(|_| !to.starts_with('$')) {
-            Some(found) => Ok(found),
-            None => Err(register(&frame, to).map(|register| read_register(stop, &frame, register).map(|old| (register, old)))),
-        }
-    };
+    let found =
+        {
+            let frame = frame_of(stop, at)?;
+            match variable(&frame, at, to).ok().filter(|_| !to.starts_with('$')) {
+                Some(found) => Ok(found),
+                None => Err(register(&frame, to)
+                    .map(|register| read_register(stop, &frame, register).map(|old| (register, old)))),
+            }
+        };
     match found {
         Ok(found) => Ok(stop.assign_variable(at.frame, &found, &text)?),
         Err(None) => {
@@ -270,7 +279,8 @@ pub fn watch(stop: &mut Stop<'_>, at: Shown, text: &str, kind: WatchKind) -> Out
         // `*0x1234`: four bytes there.
         Err((_, Some(instance))) if text.starts_with('*') && integer(&text[1..]).is_some() => {
             let begin = address(stop, at, &text[1..])?;
-            let memory = instance.memory(&*stop, MemoryIndex::new(0)).ok_or_else(|| Fault::new("there is no memory"))?;
+            let memory =
+                instance.memory(&*stop, MemoryIndex::new(0)).ok_or_else(|| Fault::new("there is no memory"))?;
             Ok(debugger.watch_memory(stop, memory, begin..begin.saturating_add(4), kind)?)
         }
         Err(_) => {

@@ -46,9 +46,7 @@ fn format_of(text: &str) -> Outcome<(Option<u64>, Option<char>, Option<u64>)> {
             'g' => unit = Some(8),
             'r' | 'm' => {}
             _ => {
-                return Fault::err(format_args!(
-                    "`{letter}` is no format (x d u o t c f s i a) and no unit (b h w g)"
-                ));
+                return Fault::err(format_args!("`{letter}` is no format (x d u o t c f s i a) and no unit (b h w g)"));
             }
         }
     }
@@ -63,7 +61,13 @@ fn formatted(number: Number, format: char) -> String {
         'x' => format!("{bits:#x}"),
         'z' => format!("{bits:#0width$x}", width = (width / 4 + 2) as usize),
         'a' => format!("{bits:#x}"),
-        'o' => if bits == 0 { "0".to_owned() } else { format!("0{bits:o}") },
+        'o' => {
+            if bits == 0 {
+                "0".to_owned()
+            } else {
+                format!("0{bits:o}")
+            }
+        }
         't' => format!("{bits:b}"),
         'u' => bits.to_string(),
         'd' => {
@@ -94,7 +98,10 @@ pub fn assignment(text: &str) -> Option<(&str, &str)> {
     let at = (0..bytes.len()).find(|at| {
         let before = at.checked_sub(1).map(|before| bytes[before]);
         bytes[*at] == b'='
-            && !matches!(before, Some(b'=' | b'!' | b'<' | b'>' | b'+' | b'-' | b'*' | b'/' | b'|' | b'&' | b'^' | b'%'))
+            && !matches!(
+                before,
+                Some(b'=' | b'!' | b'<' | b'>' | b'+' | b'-' | b'*' | b'/' | b'|' | b'&' | b'^' | b'%')
+            )
             && bytes.get(at + 1) != Some(&b'=')
     })?;
     let (to, value) = (text[..at].trim(), text[at + 1..].trim());
@@ -397,17 +404,21 @@ impl Session {
             let module = self.module.clone();
             let func = match rest.strip_prefix('#').and_then(|index| index.parse().ok()) {
                 Some(index) => FuncIndex::new(index),
-                None => module.functions_named(rest)?.first().map(|found| found.function).ok_or_else(|| {
-                    Fault::new(format_args!("there is no function `{rest}`"))
-                })?,
+                None => module
+                    .functions_named(rest)?
+                    .first()
+                    .map(|found| found.function)
+                    .ok_or_else(|| Fault::new(format_args!("there is no function `{rest}`")))?,
             };
             return instructions(&self.terminal, &module, func, WasmOffset::new(0), usize::MAX, None);
         }
         let stop = target.stop()?;
         let frame = stop.frame(at.frame).ok_or_else(|| Fault::new("there is no frame"))?;
         let here = frame.offset();
-        let head = format!("{}:\n", target::function_name(&frame, Shown { level: frame.locations().len().max(1) - 1, ..at }));
-        let text = instructions(&self.terminal, frame.module(), frame.func(), WasmOffset::new(0), usize::MAX, Some(here))?;
+        let head =
+            format!("{}:\n", target::function_name(&frame, Shown { level: frame.locations().len().max(1) - 1, ..at }));
+        let text =
+            instructions(&self.terminal, frame.module(), frame.func(), WasmOffset::new(0), usize::MAX, Some(here))?;
         Ok(head + &text)
     }
 
@@ -415,7 +426,8 @@ impl Session {
     pub fn list(&mut self, target: &mut Target<'_, '_>, rest: &str) -> Outcome<String> {
         let module = self.module.clone();
         let size = self.list_size;
-        let around = |line: u32| (line.saturating_sub(size / 2).max(1), line.saturating_sub(size / 2).max(1) + size - 1);
+        let around =
+            |line: u32| (line.saturating_sub(size / 2).max(1), line.saturating_sub(size / 2).max(1) + size - 1);
         let here = self.around(target, &module).source.filter(|_| matches!(target, Target::Stopped(_)));
         let (file, first, last) = match (rest, self.listed.clone()) {
             ("", Some((file, _, last))) => (file, last + 1, last.saturating_add(size)),
@@ -498,9 +510,26 @@ impl Session {
     /// `info`.
     pub fn info(&mut self, target: &mut Target<'_, '_>, rest: &str) -> Outcome<String> {
         const WHAT: &[&str] = &[
-            "args", "breakpoints", "display", "frame", "functions", "line", "locals", "modules", "program", "registers",
-            "sharedlibrary", "source", "sources", "stack", "symbol", "threads", "variables", "variables-here",
-            "watchpoints", "all-registers",
+            "args",
+            "breakpoints",
+            "display",
+            "frame",
+            "functions",
+            "line",
+            "locals",
+            "modules",
+            "program",
+            "registers",
+            "sharedlibrary",
+            "source",
+            "sources",
+            "stack",
+            "symbol",
+            "threads",
+            "variables",
+            "variables-here",
+            "watchpoints",
+            "all-registers",
         ];
         let (word, behind) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         let behind = behind.trim();
@@ -520,9 +549,7 @@ impl Session {
         match what {
             Some("args") => self.variables(target, &[Scope::Parameters], "No arguments."),
             Some("locals") => self.variables(target, &[Scope::Locals], "No locals."),
-            Some("variables-here") => {
-                self.variables(target, &[Scope::Parameters, Scope::Locals], "No variables.")
-            }
+            Some("variables-here") => self.variables(target, &[Scope::Parameters, Scope::Locals], "No variables."),
             Some("variables") => self.variables(target, &[Scope::Module], "No static variables."),
             Some("breakpoints") => self.points.table(target, false),
             Some("watchpoints") => self.points.table(target, true),
@@ -558,7 +585,9 @@ impl Session {
                 Target::Stopped(stop) => format!("It stands; why: {:?}\n", stop.reason()),
                 Target::Idle(..) => "It is not running: `run` starts it.\n".to_owned(),
             }),
-            _ => Fault::err(format_args!("there is no `info {}`: {}", readable(word), WHAT[..WHAT.len() - 3].join(", "))),
+            _ => {
+                Fault::err(format_args!("there is no `info {}`: {}", readable(word), WHAT[..WHAT.len() - 3].join(", ")))
+            }
         }
     }
 
@@ -585,7 +614,11 @@ impl Session {
             let names = &frame.module().info().names.globals;
             for index in (0..frame.module().info().globals.len() as u32).map(GlobalIndex::new) {
                 let Some(global) = instance.global(&*stop, index) else { continue };
-                text += &line(format!("$global{index}"), names.get(&index).map(|name| readable(name)), &global.get(&*stop)?);
+                text += &line(
+                    format!("$global{index}"),
+                    names.get(&index).map(|name| readable(name)),
+                    &global.get(&*stop)?,
+                );
             }
         }
         Ok(text)
@@ -609,7 +642,8 @@ impl Session {
                 found.iter().filter_map(|found| found.entry).collect()
             }
         };
-        let text: String = offset.iter().map(|offset| super::points::described_place(&module, *offset) + "\n").collect();
+        let text: String =
+            offset.iter().map(|offset| super::points::described_place(&module, *offset) + "\n").collect();
         Ok(if text.is_empty() { "No code.\n".to_owned() } else { text })
     }
 }

@@ -1,11 +1,11 @@
 //! What is said when the guest stops, and how frames are shown.
 
 use super::expressions;
+use super::fault::{Fault, Outcome};
 use super::points::Kind;
 use super::session::Session;
 use super::target::{self, Shown, Target, shortened};
 use super::terminal::{Colour, Terminal};
-use super::fault::{Fault, Outcome};
 use crate::values;
 use stepwell::base::WasmOffset;
 use stepwell::debug::{Frame, Reason, Stop};

@@ -127,14 +127,16 @@ impl Session {
         for script in session.options.clone().scripts.iter().rev() {
             match script {
                 Script::Command(text) => session.add_script(text, "--ex"),
-                Script::File(path) => session.add_script_file(Path::new(path)).map_err(|fault| {
-                    crate::end::Ending::new(crate::end::USAGE, format_args!("-x: {}", fault.0))
-                })?,
+                Script::File(path) => session
+                    .add_script_file(Path::new(path))
+                    .map_err(|fault| crate::end::Ending::new(crate::end::USAGE, format_args!("-x: {}", fault.0)))?,
             }
         }
         if session.terminal.is_interactive() {
             let name = readable(&session.options.module.to_string_lossy());
-            session.terminal.say(&format!("stepwell-run {}: {name}. `help` lists commands.\n", env!("CARGO_PKG_VERSION")));
+            session
+                .terminal
+                .say(&format!("stepwell-run {}: {name}. `help` lists commands.\n", env!("CARGO_PKG_VERSION")));
         }
         Ok(session)
     }
@@ -166,7 +168,8 @@ impl Session {
     /// The same, of a file.
     pub fn add_script_file(&mut self, path: &Path) -> Outcome<()> {
         let text = std::fs::read(path);
-        let text = text.map_err(|error| Fault::new(format_args!("{}: {}", path.display(), crate::end::reason(&error))))?;
+        let text =
+            text.map_err(|error| Fault::new(format_args!("{}: {}", path.display(), crate::end::reason(&error))))?;
         self.add_script(&String::from_utf8_lossy(&text), &path.display().to_string());
         Ok(())
     }
@@ -279,7 +282,7 @@ impl Session {
             C::Finish => return self.finish(target).map(Flow::Go),
             C::Until => return self.until(target, rest).map(Flow::Go),
             C::Advance => return self.advance(target, rest).map(Flow::Go),
-            C::Jump => return self.jump(target, rest).map(Flow::Go),
+            C::Jump => return self.jump(target, rest),
             C::Kill => {
                 target.stop()?;
                 return Ok(Flow::Leave(After::Kill));
@@ -344,8 +347,8 @@ impl Session {
                 return Ok(String::new());
             }
             // Scripts set these; here they mean nothing.
-            "confirm" | "pagination" | "width" | "height" | "style" | "logging" | "breakpoint" | "history" | "verbose"
-            | "disassembly-flavor" | "python"
+            "confirm" | "pagination" | "width" | "height" | "style" | "logging" | "breakpoint" | "history"
+            | "verbose" | "disassembly-flavor" | "python"
                 if !behind.trim_start().starts_with('=') =>
             {
                 return Ok(String::new());
@@ -440,11 +443,13 @@ impl Session {
             let lldb = ["breakpoint", "thread", "process", "memory", "register", "watchpoint", "expression"];
             let commands = commands.chain(lldb.map(str::to_owned)).collect();
             let functions = module.function_list(0..module.info().funcs.len() as u32);
-            let files = module.source_files().into_iter().map(|file| file.rsplit('/').next().unwrap_or(file).to_owned());
+            let files =
+                module.source_files().into_iter().map(|file| file.rsplit('/').next().unwrap_or(file).to_owned());
             let mut names: Vec<String> = functions.into_iter().filter_map(|function| function.name).collect();
             names.extend(files);
             names.extend(variables);
-            let what = ["locals", "args", "breakpoints", "watchpoints", "registers", "functions", "line", "source", "display"];
+            let what =
+                ["locals", "args", "breakpoints", "watchpoints", "registers", "functions", "line", "source", "display"];
             names.extend(what.map(str::to_owned));
             names.retain(|name| !name.contains(|c: char| c.is_control()));
             Words { commands, names }
@@ -485,7 +490,10 @@ mod tests {
     #[test]
     fn words_are_those_of_a_shell() {
         let all = |text: &str| words(text).map_err(|fault| fault.0);
-        assert_eq!(all("a 'b c' \"d\\\" e\" f\\ g ''"), Ok(["a", "b c", "d\" e", "f g", ""].map(str::to_owned).to_vec()));
+        assert_eq!(
+            all("a 'b c' \"d\\\" e\" f\\ g ''"),
+            Ok(["a", "b c", "d\" e", "f g", ""].map(str::to_owned).to_vec())
+        );
         assert!(all("'a").is_err());
     }
 }

@@ -106,7 +106,10 @@ impl Terminal {
         }
         let Ok(output) = OpenOptions::new().read(true).write(true).open("/dev/tty") else {
             if std::io::stdin().is_terminal() {
-                return Err(Ending::new(FAILURE, "--debug: there is no /dev/tty to ask for commands; --batch takes them from -x"));
+                return Err(Ending::new(
+                    FAILURE,
+                    "--debug: there is no /dev/tty to ask for commands; --batch takes them from -x",
+                ));
             }
             return Ok(Terminal { input: Input::Stdin, output: None, colours: false });
         };
@@ -116,7 +119,8 @@ impl Terminal {
             .auto_add_history(false)
             .build();
         let editor = Editor::with_history(config, MemHistory::new());
-        let mut editor = editor.map_err(|error| Ending::new(FAILURE, format_args!("--debug: the terminal: {error}")))?;
+        let mut editor =
+            editor.map_err(|error| Ending::new(FAILURE, format_args!("--debug: the terminal: {error}")))?;
         editor.set_helper(Some(Words::default()));
         Ok(Terminal { input: Input::Editor(Box::new(editor)), output: Some(output), colours: wants_colours() })
     }
@@ -162,10 +166,14 @@ impl Terminal {
 
     /// Says something. What terminals take for commands is escaped, but for colours made by [`Terminal::paint`].
     pub fn say(&mut self, text: &str) {
-        let text: String = text.split(MARK).enumerate().map(|(index, part)| match index % 2 {
-            0 => printable(part.to_owned()),
-            _ => format!("\x1b[{part}m"),
-        }).collect();
+        let text: String = text
+            .split(MARK)
+            .enumerate()
+            .map(|(index, part)| match index % 2 {
+                0 => printable(part.to_owned()),
+                _ => format!("\x1b[{part}m"),
+            })
+            .collect();
         // Where nobody listens there is nobody to tell.
         let _ = match &mut self.output {
             Some(terminal) => terminal.write_all(text.as_bytes()),
