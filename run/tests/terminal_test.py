@@ -275,6 +275,8 @@ class Sessions(Case):
         self.sees(t, "x/1dw &x", r"^0x[0-9a-f]+:  1$")
         self.sees(t, "x/2xb &x", r"^0x[0-9a-f]+:  0x01  0x00$")
         self.sees(t, "x/xw &x", r"^0x[0-9a-f]+:  0x00000001$")
+        self.sees(t, "x/1xb &x", r"^0x[0-9a-f]+:  0x01$")
+        self.sees(t, "", r"^0x[0-9a-f]+:  0x00$")  # the next byte
         self.sees(t, "memory write &x 05", "1 bytes were written")
         self.sees(t, "p x", r"= 5$")
         self.sees(t, "p/t x", r"= 101$")
@@ -292,6 +294,7 @@ class Sessions(Case):
         self.sees(t, "fin", r"^Value returned: 40$")
         self.sees(t, "list deep", r"static int deep\(int n\)")
         self.sees(t, "l 1,3", r"^ +1 +/\* A program", r"^ +3 +int calls_back")
+        self.sees(t, "", r"^ +5 +static int counter;$")  # on from there
         self.sees(t, "info line 17", r"in deep at steps\.c:17")
         self.sees(t, "info functions dee", r"^#5 +deep +steps\.c:14$")
 

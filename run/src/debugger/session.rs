@@ -234,9 +234,11 @@ impl Session {
                 None => return Flow::Stay,
             }
         }
-        match commands::read(&line).and_then(|typed| self.execute(target, typed)) {
-            Ok((flow, again)) => {
-                self.again = again.then_some(line);
+        let typed = commands::read(&line);
+        let again = typed.as_ref().ok().and_then(|typed| typed.again(&line));
+        match typed.and_then(|typed| self.perform(target, typed)) {
+            Ok(flow) => {
+                self.again = again;
                 flow
             }
             Err(fault) => {
@@ -261,13 +263,7 @@ impl Session {
         }
     }
 
-    /// Does a command: what follows, and whether an empty line does it again.
-    fn execute(&mut self, target: &mut Target<'_, '_>, typed: Typed) -> Outcome<(Flow, bool)> {
-        let repeats = commands::row_of(typed.command).is_some_and(|row| row.repeats);
-        let flow = self.perform(target, typed)?;
-        Ok((flow, repeats))
-    }
-
+    /// Does a command: what follows.
     fn perform(&mut self, target: &mut Target<'_, '_>, typed: Typed) -> Outcome<Flow> {
         let Typed { command, format, rest } = typed;
         let rest = rest.as_str();
