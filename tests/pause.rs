@@ -347,7 +347,9 @@ fn a_guest_that_waits_by_wasi_is_paused_there() {
             assert!(begin.elapsed() < Duration::from_secs(30));
             match goes_on {
                 // It has slept for as long as it wanted to.
-                true => assert!(outcome.is_ok() && results == [Val::I32(0)] && begin.elapsed() >= Duration::from_millis(300)),
+                true => assert!(
+                    outcome.is_ok() && results == [Val::I32(0)] && begin.elapsed() >= Duration::from_millis(300)
+                ),
                 false => assert!(outcome.is_err_and(|error| error.message().contains("enough"))),
             }
             drop(theirs);

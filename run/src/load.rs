@@ -11,8 +11,13 @@ use stepwell::{Config, Engine, Extern, ExternType, Linker, Module, Store, wat2wa
 
 /// The engine that the options ask for.
 pub fn engine(options: &Options) -> Run<Engine> {
-    let mut config = Config::default();
-    config.debug = options.needs_debugger();
+    let mut config = Config {
+        debug: options.needs_debugger(),
+        fuel: options.fuel.is_some(),
+        // A guest is interrupted by what looks for epochs.
+        epoch: options.timeout.is_some(),
+        ..Config::default()
+    };
     if options.simple {
         config.debug_tier = DebugTier::Simple;
     } else if options.coverage.is_some() {
@@ -21,9 +26,6 @@ pub fn engine(options: &Options) -> Run<Engine> {
     if let Some(bytes) = options.max_stack {
         config.max_stack = usize::try_from(bytes).unwrap_or(usize::MAX);
     }
-    config.fuel = options.fuel.is_some();
-    // It is interrupted by what looks for epochs.
-    config.epoch = options.timeout.is_some();
     Engine::new(config).or_end(FAILURE, "making an engine")
 }
 

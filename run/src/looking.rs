@@ -3,10 +3,12 @@
 
 use crate::end::{Ending, FAILURE, OrEnd, Run, USAGE, reason, say, write_error};
 use crate::options::Options;
+use crate::page;
 use crate::show;
 use crate::values::integer;
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stepwell::base::{FuncIndex, WasmOffset};
 use stepwell::debug::{Action, BreakpointId, Debugger, Reason, Stop};
@@ -160,7 +162,9 @@ impl Looking {
         let (Some(file), Some(debugger)) = (&self.options.coverage, debugger) else { return Ok(()) };
         let all = debugger.coverage(store).or_end(FAILURE, "--coverage")?;
         let lines: String = all.iter().map(|coverage| coverage.lcov()).collect();
-        write_file(file, "coverage", lines.as_bytes());
+        let is_page = Path::new(file).extension().is_some_and(|ending| ending == "html" || ending == "htm");
+        let text = if is_page { page::of(&lines, Path::new(&self.options.module)) } else { lines };
+        write_file(file, "coverage", text.as_bytes());
         Ok(())
     }
 }

@@ -5,7 +5,8 @@
 //!
 //! - `options.rs` reads the command line, `end.rs` has the exit statuses;
 //! - `load.rs` and `split.rs` read files, `host.rs` gives the guest what it gets, `guest.rs` runs it;
-//! - `looking.rs` and `show.rs` print while it runs, `values.rs` reads and writes values;
+//! - `looking.rs` and `show.rs` print while it runs, `page.rs` makes a page of coverage;
+//! - `values.rs` reads and writes values;
 //! - `debugger/` is the debugger in the terminal.
 
 mod debugger;
@@ -15,6 +16,7 @@ mod host;
 mod load;
 mod looking;
 mod options;
+mod page;
 mod show;
 mod split;
 mod values;

@@ -41,7 +41,8 @@ Looking inside, while it runs:
   --trace=instructions      print every instruction before it runs, with locals and operands
   -g                        run debug code, and print the frames with their values at a trap
   --core-dump FILE          run debug code, and write the state to FILE at a trap
-  --coverage FILE           run debug code, and write to FILE which lines of the source were reached
+  --coverage FILE           run debug code, and write to FILE which lines of the source were reached: for lcov,
+                            or as a page, if it is called .html
   --simple                  debug code of the simple kind
   --dwarf FILE              a package (.dwp) or .dwo file of MODULE's split DWARF; without, those beside MODULE
                             are taken. Can be repeated
@@ -300,8 +301,16 @@ pub fn read(arguments: Vec<OsString>) -> Run<Asked> {
             "`-x` and `--ex` are commands for the debugger: they go with --debug or --batch",
         ));
     }
-    if options.debug && (options.precompile.is_some() || options.timeout.is_some()) {
-        let other = if options.timeout.is_some() { "--timeout" } else { "--precompile" };
+    let others = [
+        ("--timeout", options.timeout.is_some()),
+        ("--precompile", options.precompile.is_some()),
+        ("--break", !options.breakpoints.is_empty()),
+        ("--trace", options.trace_calls || options.trace_instructions),
+        ("--core-dump", options.core_dump.is_some()),
+        ("--coverage", options.coverage.is_some()),
+        ("--stats", options.stats),
+    ];
+    if let Some((other, _)) = others.iter().find(|(_, is_asked)| options.debug && *is_asked) {
         return Err(Ending::new(USAGE, format_args!("{other} and --debug do not go together")));
     }
     Ok(Asked::Run(Box::new(options)))

@@ -483,6 +483,41 @@ class Debugging(Case):
         self.assertEqual((status, out), (0, "351\n"))
         self.assertIn("none/all.info: No such file", err)
 
+    def test_coverage_as_a_page(self):
+        call = ["--invoke", "divide", PROGRAM, "7", "2"]
+        status, out, err = self.run_it("--coverage", "all.html", *call)
+        self.assertEqual((status, out), (0, "351\n"))
+        page = (self.folder / "all.html").read_text()
+        self.assertIn(f"all.html: coverage of {len(page.encode())} bytes", err)
+        self.run_it("--coverage", "all.info", *call)
+        text = (self.folder / "all.info").read_text()
+        # Each line is what lcov is told, and has its text.
+        lines = dict(re.findall(r"^DA:(\d+),([01])$", text.split("program.c\n")[1].split("end_of_record")[0], re.M))
+        section = page.split("program.c</summary>")[1].split("</details>")[0]
+        shown = re.findall(r"<span(?: class=(\w+))?>(?:<i>\d+ of \d+ ways</i>)?<b>(\d+)</b>([^<]*)</span>", section)
+        source = (GUEST / "program.c").read_text().splitlines()
+        self.assertEqual(len(shown), len(source))
+        for (kind, number, text), line in zip(shown, source):
+            self.assertEqual({"0": "miss", "1": "hit", None: ""}[lines.get(number)], kind.replace("part", "hit"), number)
+            self.assertEqual(text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"').replace("&amp;", "&"), line)
+        # It needs nothing else, and is well-formed as far as a parser of the standard library sees.
+        for wanted in ["src=", "<script", "<link", "http:", "https:"]:
+            self.assertNotIn(wanted, page)
+        open_tags = []
+        import html.parser
+
+        class Parser(html.parser.HTMLParser):
+            def handle_starttag(self, tag, attrs):
+                if tag not in ("meta", "th"):
+                    open_tags.append(tag)
+
+            def handle_endtag(self, tag):
+                if tag != open_tags.pop():
+                    raise AssertionError(f"</{tag}>")
+
+        Parser().feed(page)
+        self.assertEqual(open_tags, [])
+
     def test_the_values_at_a_trap(self):
         _, _, plain = self.run_it("--invoke", "divide", PROGRAM, "7", "0")
         self.assertNotIn("locals", plain)
@@ -569,7 +604,8 @@ class CommandLines(Case):
         self.fails(2, "`--nothing`", "--nothing", PROGRAM)
         self.fails(2, "`-q`", "-q", PROGRAM)
         self.fails(2, "--debug", "-x", "commands", PROGRAM)
-        self.fails(2, "do not go together", "--debug", "--timeout", "1", PROGRAM)
+        for option in ["--timeout=1", "--break=fib", "--trace=calls", "--coverage=x", "--core-dump=x", "--precompile=x", "--stats"]:
+            self.fails(2, [option.split("=")[0], "--debug do not go together"], "--debug", option, PROGRAM)
         self.fails(2, "`--statsx`", "--statsx", PROGRAM)
         self.fails(2, "--dir needs a value", "--dir")
         for wrong in ["x", "-1", "1T", "K", "99999999999999999999", "99999999999999999G", ""]:

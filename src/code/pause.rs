@@ -67,8 +67,9 @@ impl Pauser {
     }
 
     /// Has the guest that computes in the store stop at the next stop point, or once the host function that it has
-    /// called returns, or where that waits for input or time, if it is of WASI; if none runs, the next one stops at its first instruction. Asked again before that, it is one
-    /// stop. It takes no lock that another waits for and allocates nothing, so a signal handler may do it.
+    /// called returns, or where that waits for input or time, if it is of WASI; if none runs, the next one stops at its
+    /// first instruction. Asked again before that, it is one stop. It takes no lock that another waits for and
+    /// allocates nothing, so a signal handler may do it.
     ///
     /// False where the system refuses to put other code in the place of what runs. The request stands: the guest stops
     /// when it next comes to a stop point that has a breakpoint, or is stepped.

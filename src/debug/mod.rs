@@ -307,9 +307,13 @@ impl EventSink for Core {
             }
             Event::Instance(instance) => self.announce(told, Some(Events::INSTANCE), || Reason::Instance(*instance)),
             Event::Grown(grown) => self.announce(told, Some(Events::MEMORY_GROWN), || Reason::MemoryGrown(**grown)),
-            Event::Calling(called) => self.announce(told, Some(Events::HOST_CALL), || Reason::HostCall((*called).clone())),
+            Event::Calling(called) => {
+                self.announce(told, Some(Events::HOST_CALL), || Reason::HostCall((*called).clone()))
+            }
             Event::Waiting => self.waiting(told),
-            Event::Called(called) => self.announce(told, Some(Events::HOST_RETURN), || Reason::HostReturn((*called).clone())),
+            Event::Called(called) => {
+                self.announce(told, Some(Events::HOST_RETURN), || Reason::HostReturn((*called).clone()))
+            }
             Event::Entering { within_call } => told
                 .with(|state, store| {
                     state.callers.look(&mut state.breakpoints, &mut state.layers, store)?;

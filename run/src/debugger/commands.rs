@@ -193,6 +193,18 @@ pub struct Typed {
     pub rest: String,
 }
 
+impl Typed {
+    /// What an empty line does behind this one: the same again, or what comes next in memory and in the source.
+    pub fn again(&self, line: &str) -> Option<String> {
+        match self.command {
+            C::Examine => Some(format!("x/{}", self.format)),
+            C::List if self.rest == "-" => Some("list -".to_owned()),
+            C::List => Some("list".to_owned()),
+            command => row_of(command).filter(|row| row.repeats).map(|_| line.to_owned()),
+        }
+    }
+}
+
 /// The row of a command.
 pub fn row_of(command: Command) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.command == command)

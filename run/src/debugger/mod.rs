@@ -21,7 +21,7 @@ mod places;
 mod points;
 mod present;
 mod session;
-mod source;
+pub mod source;
 mod target;
 mod terminal;
 

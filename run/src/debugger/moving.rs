@@ -6,18 +6,39 @@ use super::places;
 use super::points::described;
 use super::session::{After, Flow, Session};
 use super::target::{self, Target};
-use stepwell::{AsStoreMut, ValType};
 use stepwell::debug::{Action, ExceptionStops, Reason, Stop, WatchKind};
+use stepwell::{AsStoreMut, ValType};
 
 /// How the guest was told to go on, where it is to stop later than it does by itself.
 #[derive(Default)]
 pub struct Going {
-    /// A step that is to be done so many times more.
-    steps: Option<(Action, u64)>,
+    /// A step.
+    steps: Option<Steps>,
     /// A line that is to be passed, for `until`: the frame's id, and the line.
     past: Option<(usize, u32)>,
     /// What the function returns that is run to its end.
     pub returns: Option<Vec<ValType>>,
+}
+
+/// A step, and how often it is to be done again.
+#[derive(Clone)]
+struct Steps {
+    action: Action,
+    left: u64,
+    /// The id of the frame in which it began.
+    frame: usize,
+}
+
+impl Steps {
+    /// Whether the guest has returned into the middle of a line, which is then run to its end, as gdb does.
+    fn is_within_line(&self, stop: &Stop<'_>) -> bool {
+        let Some(frame) = stop.top().filter(|frame| frame.id() > self.frame) else { return false };
+        if !matches!(self.action, Action::StepLine | Action::NextLine) {
+            return false;
+        }
+        let line = frame.locations().first().map_or(0, |place| place.line());
+        line > 0 && stop.offsets_of_line(line).is_ok_and(|offsets| !offsets.contains(&frame.offset()))
+    }
 }
 
 /// A count behind a command; 1 without one.
@@ -87,7 +108,8 @@ impl Session {
         if matches!(stop.reason(), Reason::Trap(_)) {
             return Fault::err("the program has trapped and cannot go on: `continue` ends it, `run` starts it again");
         }
-        self.going.steps = Some((action.clone(), times - 1));
+        let frame = stop.top().map_or(0, |frame| frame.id());
+        self.going.steps = Some(Steps { action: action.clone(), left: times - 1, frame });
         Ok(action)
     }
 
@@ -137,8 +159,8 @@ impl Session {
         Ok(Action::Continue)
     }
 
-    /// `jump WHERE`.
-    pub fn jump(&mut self, target: &mut Target<'_, '_>, rest: &str) -> Outcome<Action> {
+    /// `jump WHERE`. A breakpoint there is come to at once: who sets one and jumps wants to stand there.
+    pub fn jump(&mut self, target: &mut Target<'_, '_>, rest: &str) -> Outcome<Flow> {
         if rest.is_empty() {
             return Fault::err("jump: to which line, or `*OFFSET`?");
         }
@@ -154,7 +176,23 @@ impl Session {
             _ => return Fault::err("jump: to a line of this function, or `*OFFSET`"),
         };
         stop.jump(to)?;
-        Ok(Action::Continue)
+        let module = stop.top().map(|frame| frame.module().clone());
+        let here = self.points.at(target, module.as_ref(), to)?;
+        if here.is_empty() {
+            return Ok(Flow::Go(Action::Continue));
+        }
+        let mut head = String::new();
+        for (number, once) in here {
+            head += &format!("{} {number}, ", if once { "Temporary breakpoint" } else { "Breakpoint" });
+            if once {
+                self.points.remove(target, number)?;
+            }
+        }
+        self.at = target::Shown::default();
+        let text = self.text_of_frame(target)?;
+        let text = text.split_once("  ").map_or(text.as_str(), |(_, text)| text);
+        self.terminal.say(&format!("{head}{text}"));
+        Ok(Flow::Stay)
     }
 
     /// `return [VALUE...]`.
@@ -188,9 +226,7 @@ impl Session {
         if !matches!(stop.reason(), Reason::Step) {
             self.going.steps = None;
             self.going.past = None;
-            if !matches!(stop.reason(), Reason::Step) {
-                self.going.returns = None;
-            }
+            self.going.returns = None;
             return None;
         }
         if let Some((id, line)) = self.going.past {
@@ -201,13 +237,17 @@ impl Session {
             }
             self.going.past = None;
         }
-        match self.going.steps.take() {
-            Some((action, left)) if left > 0 => {
-                self.going.steps = Some((action.clone(), left - 1));
-                Some(action)
+        let mut steps = self.going.steps.take()?;
+        if !steps.is_within_line(stop) {
+            if steps.left == 0 {
+                return None;
             }
-            _ => None,
+            steps.left -= 1;
         }
+        steps.frame = stop.top().map_or(0, |frame| frame.id());
+        let action = steps.action.clone();
+        self.going.steps = Some(steps);
+        Some(action)
     }
 
     /// `break` and `tbreak`.

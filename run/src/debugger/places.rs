@@ -70,8 +70,8 @@ pub fn read(text: &str, around: &Around<'_>) -> Outcome<Typed> {
 }
 
 impl Typed {
-    /// The breakpoints of a place: of an offset and an index in `module`, else in all that there are. Of a function that
-    /// has debug information they are behind what sets up its frame, where its parameters are there.
+    /// The breakpoints of a place: of an offset and an index in `module`, else in all that there are. Of a function
+    /// that has debug information they are behind what sets up its frame, where its parameters are there.
     pub fn requests(&self, module: &Module, all: &[Module]) -> Vec<BreakRequest> {
         match self {
             Typed::Line(file, line) => vec![BreakRequest::line(None, file, *line, None)],

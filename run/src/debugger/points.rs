@@ -4,7 +4,10 @@
 use super::expressions;
 use super::fault::{Fault, Outcome};
 use super::target::{Shown, Target};
-use stepwell::debug::{BreakOptions, BreakPlace, BreakRequest, Breakpoint, BreakpointId, Stop, WatchKind, WatchpointId};
+use stepwell::base::WasmOffset;
+use stepwell::debug::{
+    BreakOptions, BreakPlace, BreakRequest, Breakpoint, BreakpointId, Stop, WatchKind, WatchpointId,
+};
 use stepwell::{Module, readable};
 
 /// A breakpoint or a watchpoint.
@@ -130,6 +133,27 @@ impl Points {
         let kind = Kind::Watch { text: text.to_owned(), kind, seen, id };
         self.all.push(Point { number, kind, enabled: true, hits_before: 0 });
         Ok(number)
+    }
+
+    /// The breakpoints that stop at an instruction, with their numbers, and whether they stop once.
+    pub fn at(
+        &self,
+        target: &mut Target<'_, '_>,
+        module: Option<&Module>,
+        offset: WasmOffset,
+    ) -> Outcome<Vec<(u32, bool)>> {
+        let is_there = |place: &BreakPlace| {
+            place.offset == offset && module.is_some_and(|module| Module::same(&place.module, module))
+        };
+        let mut found = Vec::new();
+        for point in self.all.iter().filter(|point| point.enabled) {
+            if let Kind::Break { ids, once, .. } = &point.kind
+                && places_of(target, ids)?.iter().any(is_there)
+            {
+                found.push((point.number, *once));
+            }
+        }
+        Ok(found)
     }
 
     /// Removes one.
@@ -309,7 +333,7 @@ fn times(count: u64) -> String {
 }
 
 /// Where an instruction is, in words: `fib at program.c:12`, `<function 3> at 0x1234`.
-pub fn described_place(module: &Module, offset: stepwell::base::WasmOffset) -> String {
+pub fn described_place(module: &Module, offset: WasmOffset) -> String {
     let places = module.locations(offset);
     match places.first() {
         Some(place) => {

@@ -102,6 +102,8 @@ impl Session {
                     text += &self.watch_text(stop, hit);
                 }
             }
+            // Behind the `^C` that the terminal shows.
+            Reason::Pause if self.is_interactive() => text += "\nThe program was paused.\n",
             Reason::Pause => text += "The program was paused.\n",
             Reason::Trap(code) => {
                 let message = format!("The program traps: {code}");

@@ -7,7 +7,7 @@ use super::places::Around;
 use super::points::Points;
 use super::source::Sources;
 use super::target::{self, Shown, Target};
-use super::terminal::{Line, Terminal, Words};
+use super::terminal::{Line, ModuleWords, Terminal, Words};
 use crate::end::{FAILURE, Run};
 use crate::options::{Options, Script};
 use std::collections::VecDeque;
@@ -90,6 +90,8 @@ pub struct Session {
     pub last_frame: Option<(usize, String)>,
     /// What is to be done once the guest has been left.
     pub after: Option<After>,
+    /// Names of the module, for completion.
+    words: ModuleWords,
     scripts: VecDeque<Scripted>,
     script_count: usize,
     /// What an empty line does.
@@ -102,7 +104,9 @@ impl Session {
     /// A session with the scripts that were asked for.
     pub fn new(options: Arc<Options>, module: Module, terminal: Terminal) -> Run<Session> {
         let sources = Sources::new(Path::new(&options.module));
+        let words = ModuleWords::new(&module);
         let mut session = Session {
+            words,
             options,
             is_changed: false,
             module,
@@ -234,9 +238,11 @@ impl Session {
                 None => return Flow::Stay,
             }
         }
-        match commands::read(&line).and_then(|typed| self.execute(target, typed)) {
-            Ok((flow, again)) => {
-                self.again = again.then_some(line);
+        let typed = commands::read(&line);
+        let again = typed.as_ref().ok().and_then(|typed| typed.again(&line));
+        match typed.and_then(|typed| self.perform(target, typed)) {
+            Ok(flow) => {
+                self.again = again;
                 flow
             }
             Err(fault) => {
@@ -261,13 +267,7 @@ impl Session {
         }
     }
 
-    /// Does a command: what follows, and whether an empty line does it again.
-    fn execute(&mut self, target: &mut Target<'_, '_>, typed: Typed) -> Outcome<(Flow, bool)> {
-        let repeats = commands::row_of(typed.command).is_some_and(|row| row.repeats);
-        let flow = self.perform(target, typed)?;
-        Ok((flow, repeats))
-    }
-
+    /// Does a command: what follows.
     fn perform(&mut self, target: &mut Target<'_, '_>, typed: Typed) -> Outcome<Flow> {
         let Typed { command, format, rest } = typed;
         let rest = rest.as_str();
@@ -282,7 +282,7 @@ impl Session {
             C::Finish => return self.finish(target).map(Flow::Go),
             C::Until => return self.until(target, rest).map(Flow::Go),
             C::Advance => return self.advance(target, rest).map(Flow::Go),
-            C::Jump => return self.jump(target, rest).map(Flow::Go),
+            C::Jump => return self.jump(target, rest),
             C::Kill => {
                 target.stop()?;
                 return Ok(Flow::Leave(After::Kill));
@@ -428,7 +428,7 @@ impl Session {
             return;
         }
         let at = self.at;
-        let module = self.module.clone();
+        let of_module = self.words.clone();
         let variables = match target {
             Target::Stopped(stop) => stop.frame(at.frame).map_or(Vec::new(), |frame| {
                 let of = |scope| frame.variables(at.level, scope).unwrap_or_default();
@@ -442,17 +442,12 @@ impl Session {
             let commands = all.map(|row| row.names[0].to_owned());
             let lldb = ["breakpoint", "thread", "process", "memory", "register", "watchpoint", "expression"];
             let commands = commands.chain(lldb.map(str::to_owned)).collect();
-            let functions = module.function_list(0..module.info().funcs.len() as u32);
-            let files =
-                module.source_files().into_iter().map(|file| file.rsplit('/').next().unwrap_or(file).to_owned());
-            let mut names: Vec<String> = functions.into_iter().filter_map(|function| function.name).collect();
-            names.extend(files);
-            names.extend(variables);
+            let mut names: Vec<String> = variables;
             let what =
                 ["locals", "args", "breakpoints", "watchpoints", "registers", "functions", "line", "source", "display"];
             names.extend(what.map(str::to_owned));
-            names.retain(|name| !name.contains(|c: char| c.is_control()));
-            Words { commands, names }
+            names.retain(|name| !name.contains(stepwell::base::is_unseen));
+            Words { commands, names, of_module }
         });
     }
 }

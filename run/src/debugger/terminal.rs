@@ -10,8 +10,11 @@ use rustyline::hint::Hinter;
 use rustyline::history::MemHistory;
 use rustyline::validate::Validator;
 use rustyline::{Behavior, CompletionType, Config, Context, Editor, Helper};
+use std::cell::OnceCell;
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Read, Write};
+use std::rc::Rc;
+use stepwell::Module;
 use stepwell::base::printable;
 
 /// What stands before a command.
@@ -41,8 +44,37 @@ pub enum Colour {
 pub struct Words {
     /// Commands.
     pub commands: Vec<String>,
-    /// What can stand behind a command: names of functions, files, variables.
+    /// What can stand behind a command here: variables.
     pub names: Vec<String>,
+    /// What can wherever the program is.
+    pub of_module: ModuleWords,
+}
+
+/// Names of a module's functions and files, which are looked for when they are first asked for.
+#[derive(Clone, Default)]
+pub struct ModuleWords {
+    module: Option<Module>,
+    names: Rc<OnceCell<Vec<String>>>,
+}
+
+impl ModuleWords {
+    /// Those of a module.
+    pub fn new(module: &Module) -> ModuleWords {
+        ModuleWords { module: Some(module.clone()), names: Rc::default() }
+    }
+
+    fn get(&self) -> &[String] {
+        self.names.get_or_init(|| {
+            let Some(module) = &self.module else { return Vec::new() };
+            let functions = module.function_list(0..module.info().funcs.len() as u32);
+            let files =
+                module.source_files().into_iter().map(|file| file.rsplit('/').next().unwrap_or(file).to_owned());
+            let mut names: Vec<String> = functions.into_iter().filter_map(|function| function.name).collect();
+            names.extend(files);
+            names.retain(|name| !name.contains(stepwell::base::is_unseen));
+            names
+        })
+    }
 }
 
 impl Helper for Words {}
@@ -60,8 +92,11 @@ impl Completer for Words {
         let begin = before.rfind([' ', ',', '(', '*', '&', '=']).map_or(0, |space| space + 1);
         let word = &before[begin..];
         let is_first = before[..begin].trim().is_empty();
-        let among = if is_first { &self.commands } else { &self.names };
-        let mut found: Vec<&String> = among.iter().filter(|name| name.starts_with(word)).collect();
+        let (among, of_module) = match is_first {
+            true => (&self.commands, &[][..]),
+            false => (&self.names, self.of_module.get()),
+        };
+        let mut found: Vec<&String> = among.iter().chain(of_module).filter(|name| name.starts_with(word)).collect();
         found.sort();
         found.dedup();
         let pair = |name: &String| Pair { display: name.clone(), replacement: format!("{name} ") };

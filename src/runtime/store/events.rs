@@ -78,8 +78,8 @@ pub enum Event<'a> {
     /// A guest calls a host function, which has not begun. This and [`Event::Called`] are told only while
     /// [that is asked for](StoreMut::set_calls_told). An error takes the call's place.
     Calling(&'a HostCalled),
-    /// A host function that a guest has called waits for something, and a [pause](crate::debug::Pauser) is asked for. An
-    /// error ends the wait, and the guest's call.
+    /// A host function that a guest has called waits for something, and a [pause](crate::debug::Pauser) is asked for.
+    /// An error ends the wait, and the guest's call.
     Waiting,
     /// A host function has returned what a guest has called it for, or has failed. An error takes the results' place.
     Called(&'a HostCalled),
