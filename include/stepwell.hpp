@@ -306,6 +306,19 @@ enum class Scope : std::int32_t {
   Module = STEPWELL_SCOPE_MODULE,
 };
 
+/// What an expression may do besides being computed.
+enum class Evaluate : std::uint32_t {
+  Nothing = 0,
+  /// `x = 3`, `$local0 += 1`.
+  Assign = STEPWELL_EVALUATE_ASSIGN,
+  /// `name(1, 2.5)` calls an export of the frame's instance.
+  Call = STEPWELL_EVALUATE_CALL,
+};
+
+constexpr Evaluate operator|(Evaluate a, Evaluate b) noexcept {
+  return static_cast<Evaluate>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+
 /// What a variable of the source is made of.
 enum class VariableKind : std::int32_t {
   Number = STEPWELL_VARIABLE_NUMBER,
@@ -340,7 +353,7 @@ struct Number {
   std::int64_t integer() const noexcept { return static_cast<std::int64_t>(low); }
 };
 
-/// What a variable of the source comes to: plain data.
+/// What an expression comes to: plain data.
 struct Evaluated {
   /// The name of its type, as the source has it.
   std::string type_name;
@@ -452,6 +465,7 @@ struct Failure {
   ErrorCode code = ErrorCode::Host;
   std::string message;
   std::optional<std::size_t> offset;
+  std::optional<std::pair<std::size_t, std::size_t>> columns;
   bool is_trap = false;
   TrapCode trap_code = TrapCode::Host;
   std::vector<TrapFrame> frames;
@@ -493,6 +507,8 @@ public:
   std::string message() const { return what(); }
   /// The offset in the Wasm binary that the error belongs to.
   std::optional<std::size_t> offset() const noexcept { return failure_ ? failure_->offset : std::nullopt; }
+  /// Where in the text of an expression the error is: the first column and the one behind the last, in characters, from 1.
+  std::optional<std::pair<std::size_t, std::size_t>> columns() const noexcept { return failure_ ? failure_->columns : std::nullopt; }
 
   /// Whether a trap ended the guest; then its frames are there.
   bool is_trap() const noexcept { return failure_ && failure_->is_trap; }
@@ -943,6 +959,8 @@ inline Error copy_error(const stepwell_error_t *error) {
   failure->message = stepwell_error_message(error);
   std::size_t offset = 0;
   if (stepwell_error_offset(error, &offset)) failure->offset = offset;
+  std::size_t first = 0, behind = 0;
+  if (stepwell_error_columns(error, &first, &behind)) failure->columns = std::make_pair(first, behind);
   std::int32_t status = 0;
   if (stepwell_error_exit_status(error, &status)) failure->exit_status = status;
   return Error(std::move(failure));
@@ -5142,7 +5160,7 @@ public:
   }
   void return_early(Span<const Val> values) const { try_return_early(values).value(); }
   void return_early(std::initializer_list<Val> values) const { try_return_early(values).value(); }
-  /// What a variable of the source, or a path such as `p->x[3]`, comes to in this frame: its type and its value, as text.
+  /// What an expression such as `p->x[3] + 1` comes to in this frame: its type and its value, as text.
   Result<Evaluated> try_evaluate(const std::string &path) const {
     if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
     wasm_message_t text = WASM_EMPTY_VEC, type = WASM_EMPTY_VEC;
@@ -5160,7 +5178,7 @@ public:
     return Variable(found);
   }
   Variable variables(Scope scope, std::size_t level = 0) const { return try_variables(scope, level).value(); }
-  /// What a path leads to, as a variable.
+  /// What an expression comes to, as a variable.
   Result<Variable> try_variable(const std::string &path, std::size_t level = 0) const {
     if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
     stepwell_variable_t *found = nullptr;
@@ -5168,7 +5186,18 @@ public:
     return Variable(found);
   }
   Variable variable(const std::string &path, std::size_t level = 0) const { return try_variable(path, level).value(); }
-  /// Gives what a path leads to another value, as text, with which the guest goes on.
+  /// The same of an expression that may assign (`x = 3`) and call exports (`name(1)`), as far as that is `allowed`.
+  Result<Variable> try_expression(const std::string &text, Evaluate allowed, std::size_t level = 0) const {
+    if (std::optional<Error> error = detail::no_c_string(text, "text")) return std::move(*error);
+    stepwell_variable_t *found = nullptr;
+    const auto flags = static_cast<stepwell_evaluate_flags_t>(allowed);
+    if (stepwell_error_t *error = stepwell_frame_expression(frame_, level, text.c_str(), flags, &found)) return detail::take_error(error);
+    return Variable(found);
+  }
+  Variable expression(const std::string &text, Evaluate allowed, std::size_t level = 0) const {
+    return try_expression(text, allowed, level).value();
+  }
+  /// Gives what an expression leads to another value, which is that of the expression `text`, with which the guest goes on.
   Result<void> try_assign(const std::string &path, const std::string &text) const {
     if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
     if (std::optional<Error> error = detail::no_c_string(text, "text")) return std::move(*error);

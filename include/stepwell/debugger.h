@@ -59,6 +59,14 @@ typedef enum stepwell_action_enum {
   STEPWELL_ACTION_LATER = 9,
 } stepwell_action_enum;
 
+/** What an expression may do besides being computed. */
+typedef enum stepwell_evaluate_enum {
+  /** Assign: `x = 3`, `$local0 += 1`, `i32[16] = x`. */
+  STEPWELL_EVALUATE_ASSIGN = 1,
+  /** Call exports of the frame's instance: `name(1, 2.5)`. */
+  STEPWELL_EVALUATE_CALL = 2,
+} stepwell_evaluate_enum;
+
 /** Events that are stops where they are asked for. More may come. */
 typedef enum stepwell_event_enum {
   /** A guest traps: `STEPWELL_STOP_TRAP`. This alone is on at first. */
@@ -302,6 +310,9 @@ typedef struct stepwell_covered_side_t {
 
 /** Which variables of a frame, one of `enum stepwell_scope_enum`. */
 typedef int32_t stepwell_scope_t;
+
+/** What an expression may do, of `enum stepwell_evaluate_enum`. */
+typedef uint32_t stepwell_evaluate_flags_t;
 
 /** What a variable is made of, one of `enum stepwell_variable_enum`. */
 typedef int32_t stepwell_variable_kind_t;
@@ -666,21 +677,17 @@ bool stepwell_breakpoint_condition(const stepwell_debugger_t *debugger,
 
 /**
  * Has a breakpoint stop only where a text holds of the frame: `local(0) > 10 && i32[local(1) + 8] == 3`. NULL takes
- * the condition away. A place that is passed because the text does not hold costs little more than nothing: nobody is
- * called.
+ * the condition away.
  *
- * - `local(N)` and `global(N)`, by index, parameters first; integers have a sign.
- * - `i8[A]`, `u8`, `i16`, `u16`, `i32`, `u32`, `i64`, `u64`, `f32`, `f64`: what stands at an address of the first
- *   memory. Addresses are taken modulo the size of its address space. With `(X)` in place of `[A]`, the number X as
- *   one of that type: `u32(local(0))`.
- * - Constants: `10`, `-1`, `0x400`, `1.5`.
- * - `*` and `&`, then `+`, `-`, `|` and `^`; then `==`, `!=`, `<`, `<=`, `>`, `>=`; then `!`, `&&` and `||`; and
- *   parentheses.
+ * It is an expression as of `stepwell_frame_evaluate` in the innermost frame, `at->key == limit` for instance, and
+ * holds where it comes to another number than 0. A place that is passed because one of locals, globals, memory and
+ * constants alone does not hold costs little more than nothing: nobody is called. One with variables of the source
+ * takes longer.
  *
- * Integers and floats are not mixed, constants aside. A read beyond the memory makes the whole condition false. An
- * error, and nothing changed, for a text that is no condition, with the position, or that does not fit the function of
- * a place: locals, globals and memories that are not there, or are no numbers. At places that come later and that it
- * does not fit it does not hold.
+ * What fails at a stop, as a read beyond the memory or a division by zero, makes the whole condition false. An error,
+ * and nothing changed, for a text that is no expression, or assigns or calls, or that does not fit a place of the
+ * breakpoint: variables, locals, globals and memories that are not there, or are no numbers; `stepwell_error_columns`
+ * tells where in the text. At places that come later and that it does not fit it does not hold.
  *
  * Thread: one at a time per store.
  */
@@ -1799,12 +1806,14 @@ own stepwell_error_t *stepwell_debugger_coverage_lcov(const stepwell_debugger_t 
                                                      own wasm_byte_vec_t *out);
 
 /**
- * Writes to `text_out` what a variable of the source comes to in a frame, in one line, and to `type_out`, which may be
- * NULL, the name of its type; both NUL-terminated (the NUL is counted in their size), and the caller's. `path` is the
- * variable's name, or leads on from it: `p->x.y[3]`, `*p`, `&x`. Names are those at the frame's instruction, of the
- * function that is innermost there if some are inlined; then static variables. An error, and nothing written, where
- * the module has no DWARF for the place, where nothing has the name, and where the path does not fit its type. What
- * the compiler has left out is no error: the text says so.
+ * Writes to `text_out` what an expression comes to in a frame, in one line, and to `type_out`, which may be NULL, the
+ * name of its type; both NUL-terminated (the NUL is counted in their size), and the caller's. `path` is a variable of
+ * the source, or leads on from it (`p->x.y[3]`, `*p`, `&x`), or has C's operators on such, on registers (`$local0`,
+ * `$stack0`, `$global0`, `$pc`), on memory (`i32[ADDRESS]`) and constants. It cannot assign or call. Names are those
+ * at the frame's instruction, of the function that is innermost there if some are inlined; then static variables, then
+ * enumerators. An error, and nothing written, where it is no expression, where nothing has a name that is in it, where
+ * an operator does not fit its types, and where what is computed with cannot be read; `stepwell_error_columns` tells
+ * where in the text. What the compiler has left out is no error by itself: the text says so.
  *
  * Thread: inside callback only.
  */
@@ -1816,9 +1825,10 @@ own stepwell_error_t *stepwell_frame_evaluate(const stepwell_frame_t *frame,
                                              own wasm_message_t *type_out);
 
 /**
- * Gives what a path leads to (see `stepwell_frame_evaluate`) another value, with which the guest goes on: a number, a
- * character, a truth value, a pointer or an enumerator, as `text` says. An error, and nothing changed, for other
- * types, for text that is no value of the type, for what the compiler has left out, and where the variable is in a
+ * Gives what an expression leads to (see `stepwell_frame_evaluate`: a variable of the source, a register, a number in
+ * memory) another value, with which the guest goes on: a number, a character, a truth value, a pointer or an
+ * enumerator, which the expression `text` comes to in the same frame. An error, and nothing changed, for other types,
+ * for a value that the type does not have, for what the compiler has left out, and where the variable is in a
  * local or an operand that cannot be changed: see `stepwell_frame_local_set`.
  *
  * Thread: inside callback only.
@@ -1847,7 +1857,7 @@ own stepwell_error_t *stepwell_frame_variables(const stepwell_frame_t *frame,
                                               own stepwell_variable_t **out);
 
 /**
- * Finds what a path leads to, as `stepwell_frame_evaluate`, and writes it to `out`. `level` is as by
+ * Finds what an expression comes to, as `stepwell_frame_evaluate`, and writes it to `out`. `level` is as by
  * `stepwell_frame_variables`: names are those that this function of the source sees.
  *
  * Thread: inside callback only.
@@ -1860,6 +1870,27 @@ own stepwell_error_t *stepwell_frame_variable(const stepwell_frame_t *frame,
                                              own stepwell_variable_t **out);
 
 /**
+ * Evaluates an expression that may assign and call, as far as `flags` (of `enum stepwell_evaluate_enum`, or 0) allow
+ * it, and writes what it comes to to `out`, as `stepwell_frame_variable`. What is assigned, and what calls have done,
+ * stays where the expression fails behind that. A variable becomes what C makes of the number (`char c; c = 300` is
+ * 44); `stepwell_frame_assign` refuses what does not fit. What is called may stop in turn; until it returns, this stop
+ * and its frames cannot be used.
+ *
+ * An error as of `stepwell_frame_evaluate`, with `STEPWELL_ERROR_ARGUMENT` for what is not allowed, where the instance
+ * exports no such function or the arguments do not fit it, with `STEPWELL_ERROR_TRAP` where it trapped.
+ * `stepwell_error_columns` tells where in the text.
+ *
+ * Thread: inside callback only.
+ */
+STEPWELL_API
+STEPWELL_NODISCARD
+own stepwell_error_t *stepwell_frame_expression(const stepwell_frame_t *frame,
+                                               size_t level,
+                                               const char *text,
+                                               stepwell_evaluate_flags_t flags,
+                                               own stepwell_variable_t **out);
+
+/**
  * Deletes a variable, also when its stop is over. The guest's variable stays what it is. NULL does nothing.
  *
  * Thread: any.
@@ -1869,9 +1900,9 @@ void stepwell_variable_delete(own stepwell_variable_t *variable);
 
 /**
  * A variable's name, as the source has it; of a static variable outside of functions with its namespaces. Of what is
- * inside of another: the member's name, the element's number as `[3]`, or `*` for what a pointer points to. What was
- * found by a path has that, and a scope says what it is. `size_out` gets its length, unless it is NULL. Borrowed:
- * valid as long as the variable, also when the stop is over.
+ * inside of another: the member's name, the element's number as `[3]`, or `*` for what a pointer points to. What an
+ * expression has come to has that, and a scope says what it is. `size_out` gets its length, unless it is NULL.
+ * Borrowed: valid as long as the variable, also when the stop is over.
  *
  * Thread: any.
  */
@@ -1881,8 +1912,8 @@ const char *stepwell_variable_name(const stepwell_variable_t *variable,
 
 /**
  * Which variables it is one of, one of `enum stepwell_scope_enum`: static variables of blocks and those outside of
- * functions are `STEPWELL_SCOPE_STATICS`. 0 for what is inside of another variable, or was found by a path; of a
- * scope, itself.
+ * functions are `STEPWELL_SCOPE_STATICS`. 0 for what is inside of another variable, or what an expression has come to;
+ * of a scope, itself.
  *
  * Thread: any.
  */

@@ -90,6 +90,18 @@ bool stepwell_error_offset(const stepwell_error_t *error,
                            size_t *offset_out);
 
 /**
+ * Where in the text of an expression the error is, if it is of one: the columns of the sign, the name or the constant,
+ * in characters, from 1. `first_out` gets the first, `behind_out` the one behind the last; both may be NULL. False if
+ * it is of no expression.
+ *
+ * Thread: any.
+ */
+STEPWELL_API
+bool stepwell_error_columns(const stepwell_error_t *error,
+                            size_t *first_out,
+                            size_t *behind_out);
+
+/**
  * Whether the error is the end of a program that asked for it by WASI's `proc_exit` (of a call without `trap_out`);
  * its exit status is then written to `status_out`, which may be NULL.
  *

@@ -342,6 +342,8 @@ class Action(IntEnum):
     STEP_OUT_OF = 7
     RUN_TO = 8
     LATER = 9
+STEPWELL_EVALUATE_ASSIGN = 1
+STEPWELL_EVALUATE_CALL = 2
 STEPWELL_EVENT_TRAP = 1
 STEPWELL_EVENT_MODULE = 2
 STEPWELL_EVENT_INSTANCE = 4
@@ -450,6 +452,7 @@ stepwell_covered_block_t._fields_ = [('begin', c_size_t), ('end', c_size_t), ('f
 class stepwell_covered_side_t(Structure): pass
 stepwell_covered_side_t._fields_ = [('branch', c_size_t), ('to', c_size_t), ('func_index', c_uint32), ('side', c_uint32), ('is_reached', c_bool)]
 stepwell_scope_t = c_int32
+stepwell_evaluate_flags_t = c_uint32
 stepwell_variable_kind_t = c_int32
 stepwell_number_kind_t = c_int32
 class stepwell_number_t(Structure): pass
@@ -781,6 +784,7 @@ stepwell_error_delete = function("stepwell_error_delete", None, [POINTER(stepwel
 stepwell_error_code = function("stepwell_error_code", stepwell_error_code_t, [POINTER(stepwell_error_t)])
 stepwell_error_message = function("stepwell_error_message", c_char_p, [POINTER(stepwell_error_t)])
 stepwell_error_offset = function("stepwell_error_offset", c_bool, [POINTER(stepwell_error_t), POINTER(c_size_t)])
+stepwell_error_columns = function("stepwell_error_columns", c_bool, [POINTER(stepwell_error_t), POINTER(c_size_t), POINTER(c_size_t)])
 stepwell_error_exit_status = function("stepwell_error_exit_status", c_bool, [POINTER(stepwell_error_t), POINTER(c_int32)])
 stepwell_last_error = function("stepwell_last_error", POINTER(stepwell_error_t), [])
 stepwell_last_error_clear = function("stepwell_last_error_clear", None, [])
@@ -1176,6 +1180,7 @@ stepwell_frame_evaluate = function("stepwell_frame_evaluate", POINTER(stepwell_e
 stepwell_frame_assign = function("stepwell_frame_assign", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_char_p, c_char_p])
 stepwell_frame_variables = function("stepwell_frame_variables", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_size_t, stepwell_scope_t, POINTER(POINTER(stepwell_variable_t))])
 stepwell_frame_variable = function("stepwell_frame_variable", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_size_t, c_char_p, POINTER(POINTER(stepwell_variable_t))])
+stepwell_frame_expression = function("stepwell_frame_expression", POINTER(stepwell_error_t), [POINTER(stepwell_frame_t), c_size_t, c_char_p, stepwell_evaluate_flags_t, POINTER(POINTER(stepwell_variable_t))])
 stepwell_variable_delete = function("stepwell_variable_delete", None, [POINTER(stepwell_variable_t)])
 stepwell_variable_name = function("stepwell_variable_name", POINTER(c_char), [POINTER(stepwell_variable_t), POINTER(c_size_t)])
 stepwell_variable_scope = function("stepwell_variable_scope", stepwell_scope_t, [POINTER(stepwell_variable_t)])

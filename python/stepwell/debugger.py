@@ -1530,7 +1530,7 @@ class Locals(Dict[Union[int, str], Any]):
 
 
 class Evaluated(NamedTuple):
-    """What a variable of the source comes to: the name of its type, and its value in one line."""
+    """What an expression comes to: the name of its type, and its value in one line."""
 
     type_name: str
     text: str
@@ -1886,7 +1886,7 @@ class Frame(Unique):
         self._stop._leave(self.index)
 
     def evaluate(self, path: str) -> Evaluated:
-        """What a variable of the source, or a path such as `p->x[3]`, comes to in this frame: its type and its value, as text."""
+        """What an expression such as `p->x[3] + 1` comes to in this frame: its type and its value, as text."""
         text, type_name = c.wasm_byte_vec_t(), c.wasm_byte_vec_t()
         check(c.stepwell_frame_evaluate(self._handle, c_string(path), byref(text), byref(type_name)))
         return Evaluated(*(take_bytes(vec)[:-1].decode("utf-8", "replace") for vec in (type_name, text)))
@@ -1905,16 +1905,24 @@ class Frame(Unique):
         check(c.stepwell_frame_variables(self._handle, level, Scope(scope), byref(out)))
         return Variable(self, out)
 
-    def variable(self, path: str, *, level: int = 0) -> Variable:
-        """What a path such as `p->x[3]` leads to, as a `Variable`."""
+    def variable(self, path: str, *, level: int = 0, assign: bool = False, call: bool = False) -> Variable:
+        """What an expression such as `p->x[3] + 1` comes to, as a `Variable`. With `assign` it may assign (`x = 3`), with `call` it may
+        call exports of the frame's instance (`name(1, 2.5)`)."""
         out = POINTER(c.stepwell_variable_t)()
         if level < 0:
             raise ValueError("levels are counted from 0, the innermost")
-        check(c.stepwell_frame_variable(self._handle, level, c_string(path), byref(out)))
+        flags = (c.STEPWELL_EVALUATE_ASSIGN if assign else 0) | (c.STEPWELL_EVALUATE_CALL if call else 0)
+        if not flags:
+            check(c.stepwell_frame_variable(self._handle, level, c_string(path), byref(out)))
+            return Variable(self, out)
+        try:
+            check(c.stepwell_frame_expression(self._handle, level, c_string(path), flags, byref(out)))
+        finally:
+            self._forget()
         return Variable(self, out)
 
     def assign(self, path: str, text: str) -> None:
-        """Gives what a path leads to another value, as text, with which the guest goes on."""
+        """Gives what an expression leads to another value, which is that of the expression `text`, with which the guest goes on."""
         check(c.stepwell_frame_assign(self._handle, c_string(path), c_string(text)))
         self._forget()
 

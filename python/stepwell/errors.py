@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 from ctypes import byref, c_int32, c_size_t, c_ssize_t, c_void_p, create_string_buffer, py_object, pythonapi
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Sequence, Type, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 from . import _bindings as c
 from ._bindings import ErrorCode, TrapCode
@@ -29,7 +29,10 @@ def known(enum: Type[E], number: int) -> Union[E, int]:
 
 
 class Error(Exception):
-    """Something was refused or failed. `code` is an `ErrorCode`, `offset` the place in the Wasm binary or None."""
+    """Something was refused or failed. `code` is an `ErrorCode`, `offset` the place in the Wasm binary or None. Of an expression, `columns`
+    is where in its text: the first column and the one behind the last, in characters, from 1; else None."""
+
+    columns: Optional[Tuple[int, int]] = None
 
     def __init__(self, message: str, code: int = ErrorCode.HOST, offset: Optional[int] = None) -> None:
         super().__init__(message)
@@ -210,7 +213,11 @@ def _error_from(error: Any) -> Error:
         return Exit(status.value)
     offset = c_size_t()
     at = offset.value if c.stepwell_error_offset(error, byref(offset)) else None
-    return Error(text_from(c.stepwell_error_message(error)), known(ErrorCode, c.stepwell_error_code(error)), at)
+    found = Error(text_from(c.stepwell_error_message(error)), known(ErrorCode, c.stepwell_error_code(error)), at)
+    first, behind = c_size_t(), c_size_t()
+    if c.stepwell_error_columns(error, byref(first), byref(behind)):
+        found.columns = (first.value, behind.value)
+    return found
 
 
 def take_error(error: Any) -> Error:

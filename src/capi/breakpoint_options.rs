@@ -177,21 +177,17 @@ pub unsafe extern "C" fn stepwell_breakpoint_condition(
 }
 
 /// Has a breakpoint stop only where a text holds of the frame: `local(0) > 10 && i32[local(1) + 8] == 3`. NULL takes
-/// the condition away. A place that is passed because the text does not hold costs little more than nothing: nobody is
-/// called.
+/// the condition away.
 ///
-/// - `local(N)` and `global(N)`, by index, parameters first; integers have a sign.
-/// - `i8[A]`, `u8`, `i16`, `u16`, `i32`, `u32`, `i64`, `u64`, `f32`, `f64`: what stands at an address of the first
-///   memory. Addresses are taken modulo the size of its address space. With `(X)` in place of `[A]`, the number X as
-///   one of that type: `u32(local(0))`.
-/// - Constants: `10`, `-1`, `0x400`, `1.5`.
-/// - `*` and `&`, then `+`, `-`, `|` and `^`; then `==`, `!=`, `<`, `<=`, `>`, `>=`; then `!`, `&&` and `||`; and
-///   parentheses.
+/// It is an expression as of `stepwell_frame_evaluate` in the innermost frame, `at->key == limit` for instance, and
+/// holds where it comes to another number than 0. A place that is passed because one of locals, globals, memory and
+/// constants alone does not hold costs little more than nothing: nobody is called. One with variables of the source
+/// takes longer.
 ///
-/// Integers and floats are not mixed, constants aside. A read beyond the memory makes the whole condition false. An
-/// error, and nothing changed, for a text that is no condition, with the position, or that does not fit the function of
-/// a place: locals, globals and memories that are not there, or are no numbers. At places that come later and that it
-/// does not fit it does not hold.
+/// What fails at a stop, as a read beyond the memory or a division by zero, makes the whole condition false. An error,
+/// and nothing changed, for a text that is no expression, or assigns or calls, or that does not fit a place of the
+/// breakpoint: variables, locals, globals and memories that are not there, or are no numbers; `stepwell_error_columns`
+/// tells where in the text. At places that come later and that it does not fit it does not hold.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

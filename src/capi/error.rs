@@ -4,6 +4,7 @@ use super::plumbing::guard::{or_abort, or_null};
 use super::plumbing::handles::stepwell_error_t;
 use super::plumbing::last::{clear_last, last};
 use super::plumbing::own::{Own, borrow};
+use crate::debug::error_columns;
 use crate::runtime::Trap;
 use std::ffi::c_char;
 
@@ -97,6 +98,30 @@ pub unsafe extern "C" fn stepwell_error_offset(error: *const stepwell_error_t, o
         if !offset_out.is_null() {
             // SAFETY: the pointer is C's, for one `size_t`.
             unsafe { offset_out.write(offset.get() as usize) };
+        }
+        Ok(true)
+    })
+}
+
+/// Where in the text of an expression the error is, if it is of one: the columns of the sign, the name or the constant,
+/// in characters, from 1. `first_out` gets the first, `behind_out` the one behind the last; both may be NULL. False if
+/// it is of no expression.
+///
+/// Thread: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stepwell_error_columns(
+    error: *const stepwell_error_t,
+    first_out: *mut usize,
+    behind_out: *mut usize,
+) -> bool {
+    or_null("stepwell_error_columns", || {
+        // SAFETY: C passes a live error or NULL.
+        let Some(columns) = error_columns(&unsafe { borrow(error, "error") }?.error) else { return Ok(false) };
+        for (out, column) in [(first_out, columns.start), (behind_out, columns.end)] {
+            if !out.is_null() {
+                // SAFETY: the pointer is C's, for one `size_t`.
+                unsafe { out.write(column) };
+            }
         }
         Ok(true)
     })

@@ -8,12 +8,14 @@ use super::trap::wasm_message_t;
 use super::vecs::wasm_byte_vec_t;
 use std::ffi::c_char;
 
-/// Writes to `text_out` what a variable of the source comes to in a frame, in one line, and to `type_out`, which may be
-/// NULL, the name of its type; both NUL-terminated (the NUL is counted in their size), and the caller's. `path` is the
-/// variable's name, or leads on from it: `p->x.y[3]`, `*p`, `&x`. Names are those at the frame's instruction, of the
-/// function that is innermost there if some are inlined; then static variables. An error, and nothing written, where
-/// the module has no DWARF for the place, where nothing has the name, and where the path does not fit its type. What
-/// the compiler has left out is no error: the text says so.
+/// Writes to `text_out` what an expression comes to in a frame, in one line, and to `type_out`, which may be NULL, the
+/// name of its type; both NUL-terminated (the NUL is counted in their size), and the caller's. `path` is a variable of
+/// the source, or leads on from it (`p->x.y[3]`, `*p`, `&x`), or has C's operators on such, on registers (`$local0`,
+/// `$stack0`, `$global0`, `$pc`), on memory (`i32[ADDRESS]`) and constants. It cannot assign or call. Names are those
+/// at the frame's instruction, of the function that is innermost there if some are inlined; then static variables, then
+/// enumerators. An error, and nothing written, where it is no expression, where nothing has a name that is in it, where
+/// an operator does not fit its types, and where what is computed with cannot be read; `stepwell_error_columns` tells
+/// where in the text. What the compiler has left out is no error by itself: the text says so.
 ///
 /// Thread: inside callback only.
 #[unsafe(no_mangle)]
@@ -40,9 +42,10 @@ pub unsafe extern "C" fn stepwell_frame_evaluate(
     })
 }
 
-/// Gives what a path leads to (see `stepwell_frame_evaluate`) another value, with which the guest goes on: a number, a
-/// character, a truth value, a pointer or an enumerator, as `text` says. An error, and nothing changed, for other
-/// types, for text that is no value of the type, for what the compiler has left out, and where the variable is in a
+/// Gives what an expression leads to (see `stepwell_frame_evaluate`: a variable of the source, a register, a number in
+/// memory) another value, with which the guest goes on: a number, a character, a truth value, a pointer or an
+/// enumerator, which the expression `text` comes to in the same frame. An error, and nothing changed, for other types,
+/// for a value that the type does not have, for what the compiler has left out, and where the variable is in a
 /// local or an operand that cannot be changed: see `stepwell_frame_local_set`.
 ///
 /// Thread: inside callback only.

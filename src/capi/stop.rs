@@ -120,6 +120,8 @@ struct Live {
     offsets: RefCell<Option<Vec<WasmOffset>>>,
     /// The trap's message, once C has asked.
     trap_message: OnceCell<NulText>,
+    /// Whether an expression that is evaluated at the stop may be calling: who is called may not look at it.
+    calling: Cell<bool>,
     /// By what the host function of the stop is imported, once C has asked.
     import: OnceCell<Option<(NulText, NulText)>>,
     /// The stop of the thread that began before, and the one that began after. They need not end in that order: each
@@ -174,6 +176,7 @@ impl Live {
             offsets: RefCell::new(None),
             trap_message: OnceCell::new(),
             import: OnceCell::new(),
+            calling: Cell::new(false),
             before: Cell::new(std::ptr::null()),
             after: Cell::new(std::ptr::null()),
         }
@@ -332,11 +335,22 @@ fn with<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) -> Re
     // SAFETY: what is listed stands in a frame of this thread that waits for its callback.
     while let Some(live) = unsafe { at.as_ref() } {
         if live.id == number {
-            return body(live);
+            return at_hand(live, body);
         }
         at = live.before.get();
     }
     with_lent(number, what, body)
+}
+
+/// Does something with a stop, unless an expression that is evaluated at it has it in its hands.
+#[inline]
+fn at_hand<R>(live: &Live, body: impl FnOnce(&Live) -> Result<R>) -> Result<R> {
+    if live.calling.get() {
+        let message =
+            "an expression that is evaluated at this stop is calling: until it is done the stop cannot be used";
+        return Err(Error::new(ErrorKind::State, message));
+    }
+    body(live)
 }
 
 /// Does something with a stop that its thread has lent.
@@ -353,7 +367,7 @@ fn with_lent<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) 
     let entered = cell.enter_to_look()?;
     drop(list);
     // Its thread may find it off the list now, and waits until the store is left.
-    let result = body(live);
+    let result = at_hand(live, body);
     drop(entered);
     result
 }
@@ -383,7 +397,7 @@ fn with_standing<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<
     let mut store = standing.live.cell()?.enter_to_look()?;
     if !standing.live.stop.get().is_null() {
         // In a callback of something that was called there.
-        return body(&standing.live);
+        return at_hand(&standing.live, body);
     }
     standing.debugger.with_stop(&mut *store, standing.call, |stop| {
         let at: *mut Stop<'_> = stop;
@@ -517,6 +531,30 @@ pub(super) fn with_frame_of_to_change<R>(
     with(stop, what, |live| {
         // SAFETY: as in `with_stop`; nothing is lent of the stop meanwhile.
         body(live.cell()?, unsafe { &mut *live.stop.get() }, index)
+    })
+}
+
+/// The same as [`with_frame_to_change`], of what may call guests: those that they call cannot use the stop meanwhile.
+pub(super) fn with_frame_to_call<R>(
+    frame: *const stepwell_frame_t,
+    body: impl FnOnce(&mut Stop<'_>, usize) -> Result<R>,
+) -> Result<R> {
+    /// Gives the stop back, also where the host panics.
+    struct Calling<'a>(&'a Live);
+
+    impl Drop for Calling<'_> {
+        fn drop(&mut self) {
+            self.0.calling.set(false);
+        }
+    }
+
+    let (stop, index) = parts_of(frame)?;
+    with(stop, "frame", |live| {
+        live.cell()?;
+        live.calling.set(true);
+        let _calling = Calling(live);
+        // SAFETY: as in `with_stop`; nothing is lent of the stop meanwhile, as whoever asks for it is refused.
+        body(unsafe { &mut *live.stop.get() }, index)
     })
 }
 

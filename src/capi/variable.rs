@@ -7,11 +7,11 @@
 use super::plumbing::guard::{or_error, or_null, or_value};
 use super::plumbing::handles::{stepwell_error_t, stepwell_frame_t, stepwell_variable_t};
 use super::plumbing::own::{Out, Own, borrow, handle, null, string};
-use super::stop::{with_frame, with_frame_of, with_frame_of_to_change};
+use super::stop::{with_frame, with_frame_of, with_frame_of_to_change, with_frame_to_call};
 use super::trap::wasm_message_t;
 use super::vecs::wasm_byte_vec_t;
 use crate::base::{Error, ErrorKind, NulText, Result};
-use crate::debug::{Frame, FrameVariable, Scope, Stop};
+use crate::debug::{EvaluateOptions, Frame, FrameVariable, Scope, Stop};
 use crate::dwarf::{Missing, Scalar, ValueKind, VariableKind};
 use std::ffi::c_char;
 use std::sync::Arc;
@@ -189,7 +189,7 @@ pub unsafe extern "C" fn stepwell_frame_variables(
     })
 }
 
-/// Finds what a path leads to, as `stepwell_frame_evaluate`, and writes it to `out`. `level` is as by
+/// Finds what an expression comes to, as `stepwell_frame_evaluate`, and writes it to `out`. `level` is as by
 /// `stepwell_frame_variables`: names are those that this function of the source sees.
 ///
 /// Thread: inside callback only.
@@ -212,6 +212,57 @@ pub unsafe extern "C" fn stepwell_frame_variable(
     })
 }
 
+/// What an expression may do, of `enum stepwell_evaluate_enum`.
+pub type stepwell_evaluate_flags_t = u32;
+
+/// What an expression may do besides being computed.
+#[repr(C)]
+pub enum stepwell_evaluate_enum {
+    /// Assign: `x = 3`, `$local0 += 1`, `i32[16] = x`.
+    STEPWELL_EVALUATE_ASSIGN = 1,
+    /// Call exports of the frame's instance: `name(1, 2.5)`.
+    STEPWELL_EVALUATE_CALL = 2,
+}
+
+/// Evaluates an expression that may assign and call, as far as `flags` (of `enum stepwell_evaluate_enum`, or 0) allow
+/// it, and writes what it comes to to `out`, as `stepwell_frame_variable`. What is assigned, and what calls have done,
+/// stays where the expression fails behind that. A variable becomes what C makes of the number (`char c; c = 300` is
+/// 44); `stepwell_frame_assign` refuses what does not fit. What is called may stop in turn; until it returns, this stop
+/// and its frames cannot be used.
+///
+/// An error as of `stepwell_frame_evaluate`, with `STEPWELL_ERROR_ARGUMENT` for what is not allowed, where the instance
+/// exports no such function or the arguments do not fit it, with `STEPWELL_ERROR_TRAP` where it trapped.
+/// `stepwell_error_columns` tells where in the text.
+///
+/// Thread: inside callback only.
+#[unsafe(no_mangle)]
+#[must_use = "an error that nobody deletes leaks"]
+pub unsafe extern "C" fn stepwell_frame_expression(
+    frame: *const stepwell_frame_t,
+    level: usize,
+    text: *const c_char,
+    flags: stepwell_evaluate_flags_t,
+    out: Out<Own<stepwell_variable_t>>,
+) -> Own<stepwell_error_t> {
+    or_error("stepwell_frame_expression", || {
+        let out = out.check("out")?;
+        // SAFETY: C passes a C string or NULL. It is kept, as what is called may do with its own what it likes.
+        let text = unsafe { string(text, "text") }?.to_owned();
+        let (assign, call) = (
+            stepwell_evaluate_enum::STEPWELL_EVALUATE_ASSIGN as u32,
+            stepwell_evaluate_enum::STEPWELL_EVALUATE_CALL as u32,
+        );
+        if flags & !(assign | call) != 0 {
+            return Err(Error::new(ErrorKind::Argument, format!("`flags` is {flags:#x}, which has unknown bits")));
+        }
+        let options = EvaluateOptions { level, assign: flags & assign != 0, call: flags & call != 0 };
+        let found = with_frame_to_call(frame, |stop, number| stop.evaluate(number, &text, options))?;
+        // SAFETY: `out` is C's.
+        unsafe { out.write(Own::new(VariableObject::new(frame, found))) };
+        Ok(())
+    })
+}
+
 /// Deletes a variable, also when its stop is over. The guest's variable stays what it is. NULL does nothing.
 ///
 /// Thread: any.
@@ -222,9 +273,9 @@ pub unsafe extern "C" fn stepwell_variable_delete(variable: Own<stepwell_variabl
 }
 
 /// A variable's name, as the source has it; of a static variable outside of functions with its namespaces. Of what is
-/// inside of another: the member's name, the element's number as `[3]`, or `*` for what a pointer points to. What was
-/// found by a path has that, and a scope says what it is. `size_out` gets its length, unless it is NULL. Borrowed:
-/// valid as long as the variable, also when the stop is over.
+/// inside of another: the member's name, the element's number as `[3]`, or `*` for what a pointer points to. What an
+/// expression has come to has that, and a scope says what it is. `size_out` gets its length, unless it is NULL.
+/// Borrowed: valid as long as the variable, also when the stop is over.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]
@@ -244,8 +295,8 @@ pub unsafe extern "C" fn stepwell_variable_name(
 }
 
 /// Which variables it is one of, one of `enum stepwell_scope_enum`: static variables of blocks and those outside of
-/// functions are `STEPWELL_SCOPE_STATICS`. 0 for what is inside of another variable, or was found by a path; of a
-/// scope, itself.
+/// functions are `STEPWELL_SCOPE_STATICS`. 0 for what is inside of another variable, or what an expression has come to;
+/// of a scope, itself.
 ///
 /// Thread: any.
 #[unsafe(no_mangle)]

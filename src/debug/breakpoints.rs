@@ -10,8 +10,7 @@
 
 use super::breakpoint::{BreakOptions, BreakPlace, BreakRequest, Breakpoint};
 use super::breakpoint_id::{BreakpointId, FIRST_OWN, Hits};
-use super::condition::{Ask, Kind, Reader};
-use super::expr::Expression;
+use super::condition::{Ask, Kind, OfSource, Reader};
 use super::layers;
 use super::places::{Target, sites_before, targets, targets_if_any};
 use super::split::{SplitCodes, patience};
@@ -56,7 +55,7 @@ pub(super) enum Asked {
     /// The host.
     Host(Arc<Ask>),
     /// An expression of the source is to be evaluated.
-    Source(Arc<Expression>),
+    Source(Arc<OfSource>),
 }
 
 /// A place of a breakpoint.
@@ -621,7 +620,7 @@ impl Breakpoints {
         };
         match entry.options.condition.as_ref().map(|condition| &condition.0) {
             Some(Kind::Callback(ask)) => Asked::Host(ask.clone()),
-            Some(Kind::Source(expression)) => Asked::Source(expression.clone()),
+            Some(Kind::Source(source)) => Asked::Source(source.clone()),
             _ => Asked::Nobody,
         }
     }

@@ -4,19 +4,19 @@
 
 use super::expr::eval::{Item, Types, World, kind, truth};
 use super::expr::number::{Binary, Kind as NumberKind, Number, Trouble};
-use super::expr::source::{Source, constant};
+use super::expr::source::{Meaning, Names, Source, meaning};
 use super::expr::syntax::{Expr, Node, Register, Span, Type};
 use super::expr::{EvaluateOptions, Expression};
 use super::frame::Frame;
 use super::machine::OfFrame;
 use super::stop::Stop;
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, GlobalIndex, MemoryIndex, Result, WasmOffset};
+use crate::base::{DefinedFuncIndex, Error, GlobalIndex, MemoryIndex, Result, WasmOffset};
 use crate::dwarf::{Inspector, SourceFrame};
-use crate::runtime::{Instance, Module, StandingFrame, ValRaw, VirtualFrame};
+use crate::runtime::{Instance, Module, ModuleId, StandingFrame, ValRaw, VirtualFrame};
 use crate::wasm::{IndexType, ValType};
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A callback that is asked. An error ends the guest's call.
 pub(super) type Ask = dyn Fn(&mut Stop<'_>) -> Result<bool> + Send + Sync;
@@ -34,8 +34,23 @@ pub(super) enum Kind {
     /// Of registers and memory alone.
     Plain(Arc<Expression>),
     /// Of anything else.
-    Source(Arc<Expression>),
+    Source(Arc<OfSource>),
     Callback(Arc<Ask>),
+}
+
+/// An expression of the source, and what its names were found to mean where it was evaluated last.
+pub(super) struct OfSource {
+    expression: Expression,
+    known: Mutex<Option<Known>>,
+}
+
+/// What names mean at a place.
+struct Known {
+    module: ModuleId,
+    offset: WasmOffset,
+    /// The innermost function of the source there.
+    function: Option<SourceFrame>,
+    names: Names,
 }
 
 impl Condition {
@@ -44,9 +59,12 @@ impl Condition {
     /// # Errors
     /// [`ErrorKind::Argument`] where the text is no expression, or one that assigns or calls, with the column.
     pub fn text(text: &str) -> Result<Condition> {
-        let expression = Arc::new(Expression::new(text)?);
+        let expression = Expression::new(text)?;
         expression.check(EvaluateOptions::default())?;
-        Ok(Condition(if expression.is_plain() { Kind::Plain(expression) } else { Kind::Source(expression) }))
+        Ok(Condition(match expression.is_plain() {
+            true => Kind::Plain(Arc::new(expression)),
+            false => Kind::Source(Arc::new(OfSource { expression, known: Mutex::new(None) })),
+        }))
     }
 
     /// A condition that `holds` is asked for, at the stop that would be told, on the guest's thread. Breakpoints, steps
@@ -62,8 +80,13 @@ impl Condition {
 
     /// Its text, unless it is a callback.
     pub fn as_text(&self) -> Option<&str> {
+        self.expression().map(Expression::as_text)
+    }
+
+    fn expression(&self) -> Option<&Expression> {
         match &self.0 {
-            Kind::Plain(expression) | Kind::Source(expression) => Some(expression.as_text()),
+            Kind::Plain(expression) => Some(expression),
+            Kind::Source(source) => Some(&source.expression),
             Kind::Callback(_) => None,
         }
     }
@@ -71,7 +94,7 @@ impl Condition {
     /// Refuses a condition that does not fit a place: variables, locals, globals or a memory that are not there, or
     /// that are no numbers.
     pub(super) fn check(&self, module: &Module, func: DefinedFuncIndex, offset: WasmOffset) -> Result<()> {
-        let (Kind::Plain(expression) | Kind::Source(expression)) = &self.0 else { return Ok(()) };
+        let Some(expression) = self.expression() else { return Ok(()) };
         let code = module.debug_code(&|_, _| true)?;
         let locals = code.tables().declared_locals_of(func).iter().map(|slot| slot.ty).collect();
         let inspector = module.inspector();
@@ -86,13 +109,28 @@ impl Condition {
     }
 }
 
-/// Whether an expression holds in a frame. What cannot be evaluated makes it false.
-pub(super) fn holds(expression: &Expression, frame: &Frame<'_>) -> bool {
-    let inspector = frame.module().inspector();
-    let function = inspector.frames(frame.offset()).into_iter().next();
-    let mut machine = OfFrame(frame);
-    let mut source = Source::new(expression.as_text(), &inspector, function.as_ref(), &mut machine);
-    truth(expression.root(), &mut source).unwrap_or(false)
+impl OfSource {
+    /// Whether it holds in a frame. What cannot be evaluated makes it false.
+    pub(super) fn holds(&self, frame: &Frame<'_>) -> bool {
+        let (module, offset) = (frame.module().id(), frame.offset());
+        let inspector = frame.module().inspector();
+        // Whoever evaluates it meanwhile looks the names up once more.
+        let known = self.known.try_lock().ok().and_then(|mut known| known.take());
+        let known = known.filter(|known| known.module == module && known.offset == offset);
+        let mut known = known.unwrap_or_else(|| {
+            let function = inspector.frames(offset).into_iter().next();
+            Known { module, offset, function, names: Names::default() }
+        });
+        let mut machine = OfFrame(frame);
+        let text = self.expression.as_text();
+        let mut source = Source::new(text, &inspector, known.function.as_ref(), &mut machine).with_names(known.names);
+        let held = truth(self.expression.root(), &mut source).unwrap_or(false);
+        known.names = source.into_names();
+        if let Ok(mut place) = self.known.try_lock() {
+            *place = Some(known);
+        }
+        held
+    }
 }
 
 impl fmt::Debug for Condition {
@@ -269,18 +307,11 @@ impl Scope<'_> {
     fn named(&self, at: Span, name: &str) -> Result<Option<NumberKind>> {
         let nowhere = Nowhere;
         let context = crate::dwarf::Context { frame: self.function, reader: &nowhere };
-        let value = match self.inspector.find_variable(self.function, name) {
-            Ok(variable) => self.inspector.typed(&variable)?,
-            Err(unknown) if unknown.kind() == ErrorKind::Argument => {
-                match self.inspector.enumerator_named(self.function, name, &context)? {
-                    Some(value) => value,
-                    None => match constant(name) {
-                        Some(number) => return Ok(Some(number.kind)),
-                        None => return Err(at.failed(self.text, unknown)),
-                    },
-                }
-            }
-            Err(error) => return Err(error),
+        let found = meaning(&self.inspector, name, &context).map_err(|error| at.failed(self.text, error))?;
+        let value = match found {
+            Meaning::Variable(variable) => self.inspector.typed(&variable)?,
+            Meaning::Enumerator(value) => value,
+            Meaning::Number(number) => return Ok(Some(number.kind)),
         };
         // What is to be read to know more is known at the stop.
         let is_pointer = self.inspector.is_pointer(&value, &context).unwrap_or(true);

@@ -403,11 +403,11 @@ impl Core {
             let holds = match asked {
                 Asked::Gone => Ok(false),
                 Asked::Nobody => Ok(true),
-                Asked::Source(expression) => {
+                Asked::Source(source) => {
                     let reason = Reason::Breakpoint(Hits::from_slice(&[id]));
                     Ok(told.call_host(|store| {
                         let stop = Stop::new(store, self, &reason, None);
-                        stop.top().is_some_and(|frame| condition::holds(&expression, &frame))
+                        stop.top().is_some_and(|frame| source.holds(&frame))
                     }))
                 }
                 Asked::Host(ask) => {

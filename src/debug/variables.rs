@@ -44,8 +44,9 @@ pub enum Scope {
 }
 
 /// A variable of the source as a frame sees it, or something inside of one: a member, an element, what a pointer points
-/// to; a register or a number in memory; or a number that an expression has come to. Nothing of it is kept but where it is found: each question reads the frame. So it is asked of the frame that it
-/// was found in, which must stand where it stood then; otherwise there is an error.
+/// to; a register or a number in memory; or a number that an expression has come to. Nothing of it is kept but where it
+/// is found: each question reads the frame. So it is asked of the frame that it was found in, which must stand where it
+/// stood then; otherwise there is an error.
 #[derive(Clone, Debug)]
 pub struct FrameVariable {
     name: String,
@@ -329,9 +330,9 @@ fn nowhere() -> Error {
 }
 
 impl Frame<'_> {
-    /// What an expression comes to in this frame: C's operators on variables of the source (`p->x[1] + 1`), registers of
-    /// Wasm (`$local0`, `$stack0`, `$global0`, `$pc`), memory (`i32[ADDRESS]`) and constants; see [`Expression`]. Nothing
-    /// can be assigned or called. Where functions are inlined, names are those of the innermost.
+    /// What an expression comes to in this frame: C's operators on variables of the source (`p->x[1] + 1`), registers
+    /// of Wasm (`$local0`, `$stack0`, `$global0`, `$pc`), memory (`i32[ADDRESS]`) and constants; see [`Expression`].
+    /// Nothing can be assigned or called. Where functions are inlined, names are those of the innermost.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] where the text is no expression, where nothing has a name that is in it, and where an
@@ -468,9 +469,9 @@ impl Stop<'_> {
     /// what does not fit.
     ///
     /// # Errors
-    /// As of [`Frame::variable`], of [`Stop::set_local`] and [`Stop::set_operand`] for what is in a local or an operand;
-    /// [`ErrorKind::Argument`] for what the options do not allow, where the frame's instance exports no function of a
-    /// name, or the arguments do not fit it; whatever what is called fails with.
+    /// As of [`Frame::variable`], of [`Stop::set_local`] and [`Stop::set_operand`] for what is in a local or an
+    /// operand; [`ErrorKind::Argument`] for what the options do not allow, where the frame's instance exports no
+    /// function of a name, or the arguments do not fit it; whatever what is called fails with.
     pub fn evaluate(&mut self, frame: usize, text: &str, options: EvaluateOptions) -> Result<FrameVariable> {
         let expression = Expression::new(text)?;
         expression.check(options)?;
@@ -483,9 +484,10 @@ impl Stop<'_> {
         Ok(FrameVariable::new(&expression, item, function, &shown))
     }
 
-    /// Gives what an expression leads to ([`Frame::variable`]: a variable of the source, a register, a number in memory)
-    /// another value, which is what the expression `text` comes to, in the same frame; or the name of an enumerator of
-    /// its type. It must be a number, a character, a truth value, a pointer or an enumerator that the variable can have.
+    /// Gives what an expression leads to ([`Frame::variable`]: a variable of the source, a register, a number in
+    /// memory) another value, which is what the expression `text` comes to, in the same frame; or the name of an
+    /// enumerator of its type. It must be a number, a character, a truth value, a pointer or an enumerator that the
+    /// variable can have.
     ///
     /// # Errors
     /// As of [`Frame::evaluate`]; [`ErrorKind::Argument`] for a value that the type does not have, and for what was

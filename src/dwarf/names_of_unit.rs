@@ -137,13 +137,13 @@ impl UnitNames {
     }
 
     /// The same, of a name that may leave namespaces out.
-    pub(super) fn type_like(&self, name: &str) -> Option<usize> {
+    pub(super) fn type_like(&self, name: &str, fits: impl Fn(&str, &str) -> bool) -> Option<usize> {
         self.type_named(name).or_else(|| {
             let defined = |item: &&Item| item.kind == Kind::Type && !item.declaration;
             let unqualified = name.rsplit("::").next();
             let mut meant = self.items.iter().filter(defined).filter(|item| item.name.as_deref() == unqualified);
-            let fits = |item: &&Item| self.qualified(item).is_some_and(|known| super::names::fits(&known, name));
-            meant.find(fits).map(|item| item.entry)
+            let meant_by = |item: &&Item| self.qualified(item).is_some_and(|known| fits(&known, name));
+            meant.find(meant_by).map(|item| item.entry)
         })
     }
 

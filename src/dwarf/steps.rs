@@ -186,7 +186,7 @@ impl<'a> Inspector<'a> {
         let mut found = None;
         for (unit, names) in self.all_names() {
             let id = |offset| EntryId { unit, split: names.is_split(), offset };
-            let Some(offset) = names.type_like(name) else { continue };
+            let Some(offset) = names.type_like(name, names::fits) else { continue };
             if frame.is_none_or(|frame| frame.scope.unit == unit) {
                 return Ok(TypeId(id(offset)));
             }

@@ -637,7 +637,7 @@ static void options(void) {
   CHECK(counted.stops == 2 && stepwell_breakpoint_hit_count(debugger, at) == 1);
   CHECK(stepwell_breakpoint_condition(debugger, at, &text) && strcmp(text.data, "local(0) == 5") == 0 && text.size == 14);
   wasm_byte_vec_delete(&text);
-  FAILS(stepwell_breakpoint_condition_set(debugger, at, "local(0) = 5"), STEPWELL_ERROR_ARGUMENT, "at byte 0 of the condition");
+  FAILS(stepwell_breakpoint_condition_set(debugger, at, "local(0) = 5"), STEPWELL_ERROR_ARGUMENT, "at column 10: assignments are not allowed here");
   FAILS(stepwell_breakpoint_condition_set(debugger, at, "local(77) == 5"), STEPWELL_ERROR_ARGUMENT, "has no local 77");
   FAILS(stepwell_breakpoint_condition_set(debugger, at, "\xff"), STEPWELL_ERROR_ARGUMENT, "UTF-8");
   OK(stepwell_breakpoint_condition_callback_set(debugger, at, on_condition, &counted, on_condition_gone));

@@ -76,10 +76,60 @@ static void split(wasm_store_t *store) {
   wasm_module_delete(second);
 }
 
+/* The frame of a stop at which an expression calls. */
+static const stepwell_frame_t *calling;
+
+/* Expressions that assign and call; where they are wrong. */
+static void expressions(const stepwell_frame_t *frame) {
+  const uint32_t both = STEPWELL_EVALUATE_ASSIGN | STEPWELL_EVALUATE_CALL;
+  stepwell_variable_t *found = NULL;
+  stepwell_number_t number;
+  stepwell_error_t *error;
+  wasm_message_t text;
+  size_t first = 0, behind = 0;
+  OK(stepwell_frame_evaluate(frame, "at->key + limit * 2 == 11 ? (char)'x' : 0", &text, NULL));
+  CHECK(strcmp(text.data, "120") == 0);
+  wasm_byte_vec_delete(&text);
+  FAILS(stepwell_frame_expression(frame, 0, "limit = 4", 0, &found), STEPWELL_ERROR_ARGUMENT, "assignments are not allowed here");
+  FAILS(stepwell_frame_expression(frame, 0, "run(0)", STEPWELL_EVALUATE_ASSIGN, &found), STEPWELL_ERROR_ARGUMENT, "calls are not allowed here");
+  FAILS(stepwell_frame_expression(frame, 0, "limit", 4, &found), STEPWELL_ERROR_ARGUMENT, "`flags` is 0x4");
+  FAILS(stepwell_frame_expression(frame, 9, "limit", 0, &found), STEPWELL_ERROR_ARGUMENT, "no function 9");
+  FAILS(stepwell_frame_expression(frame, 0, NULL, 0, &found), STEPWELL_ERROR_ARGUMENT, "`text`");
+  OK(stepwell_frame_expression(frame, 0, "limit = at->key + 3", STEPWELL_EVALUATE_ASSIGN, &found));
+  OK(stepwell_variable_number(found, &number));
+  CHECK(number.low == 4 && strcmp(stepwell_variable_name(found, NULL), "limit = at->key + 3") == 0);
+  stepwell_variable_delete(found);
+  /* It stops in turn; who is called cannot use this stop. */
+  calling = frame;
+  OK(stepwell_frame_expression(frame, 0, "limit + run(1)", both, &found));
+  CHECK(!calling);
+  OK(stepwell_variable_number(found, &number));
+  CHECK(number.kind == STEPWELL_NUMBER_SIGNED && (int64_t)number.low == 4 + 1 + 2 + 1 - 300);
+  stepwell_variable_delete(found);
+  OK(stepwell_frame_expression(frame, 0, "limit = 5", both, &found));
+  stepwell_variable_delete(found);
+  error = stepwell_frame_expression(frame, 0, "1 + 2 / (limit - 5)", 0, &found);
+  CHECK(error && stepwell_error_columns(error, &first, &behind) && first == 7 && behind == 8);
+  CHECK(stepwell_error_columns(error, NULL, NULL) && strstr(stepwell_error_message(error), "at column 7: a division by zero"));
+  stepwell_error_delete(error);
+  error = stepwell_frame_expression(frame, 9, "1", 0, &found);
+  CHECK(error && !stepwell_error_columns(error, &first, &behind));
+  stepwell_error_delete(error);
+}
+
 static stepwell_action_t on_variables(void *env, stepwell_stop_t *stop) {
   const stepwell_frame_t *frame = stepwell_stop_frame(stop, 0);
   wasm_message_t text, type;
+  if (calling) {
+    FAILS(stepwell_frame_evaluate(calling, "limit", &text, NULL), STEPWELL_ERROR_STATE, "is calling");
+    calling = NULL;
+    OK(stepwell_frame_evaluate(frame, "limit", &text, NULL));
+    CHECK(strcmp(text.data, "1") == 0);
+    wasm_byte_vec_delete(&text);
+    return STEPWELL_ACTION_CONTINUE;
+  }
   *(int *)env += 1;
+  expressions(frame);
   OK(stepwell_frame_evaluate(frame, "from->next->key", &text, &type));
   CHECK(strcmp(text.data, "2") == 0 && text.size == 2 && strcmp(type.data, "int") == 0 && type.size == 4);
   wasm_byte_vec_delete(&text);
@@ -89,7 +139,7 @@ static stepwell_action_t on_variables(void *env, stepwell_stop_t *stop) {
   wasm_byte_vec_delete(&text);
   FAILS(stepwell_frame_evaluate(frame, "nobody", &text, &type), STEPWELL_ERROR_ARGUMENT, "no variable `nobody`");
   FAILS(stepwell_frame_evaluate(frame, "limit", NULL, &type), STEPWELL_ERROR_ARGUMENT, "text_out");
-  FAILS(stepwell_frame_assign(frame, "limit", "many"), STEPWELL_ERROR_ARGUMENT, "`many` is no value of type `int`");
+  FAILS(stepwell_frame_assign(frame, "limit", "many"), STEPWELL_ERROR_ARGUMENT, "no variable `many`");
   FAILS(stepwell_frame_assign(frame, "nodes", "1"), STEPWELL_ERROR_ARGUMENT, "only numbers can be written");
   OK(stepwell_frame_assign(frame, "limit", "1"));
   OK(stepwell_frame_assign(frame, "at->key", "10"));

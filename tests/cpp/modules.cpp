@@ -211,7 +211,13 @@ int main(int, char **argv) {
       CHECK(here.evaluate("a").text == "6" && here.evaluate("b").type_name == "int");
       FAILS(here.try_evaluate("nobody"), ErrorCode::Argument, "no variable `nobody`");
       FAILS(here.try_evaluate(std::string("a\0b", 3)), ErrorCode::Argument, "`path` has a NUL");
-      FAILS(here.try_assign("a", "many"), ErrorCode::Argument, "no value of type `int`");
+      FAILS(here.try_assign("a", "many"), ErrorCode::Argument, "no variable `many`");
+      CHECK(here.evaluate("a * 2 + 1").text == "13" && here.variable("a < b || a > 5").text() == "true");
+      FAILS(here.try_expression("a = 7", Evaluate::Nothing), ErrorCode::Argument, "assignments are not allowed here");
+      FAILS(here.try_expression(std::string("a\0b", 3), Evaluate::Assign), ErrorCode::Argument, "`text` has a NUL");
+      CHECK(here.expression("a += 1", Evaluate::Assign | Evaluate::Call).text() == "7" && here.evaluate("a").text == "7");
+      const Error zero = here.try_evaluate("a / 0").error();
+      CHECK(zero.columns() && zero.columns()->first == 3 && zero.columns()->second == 4 && !refused.columns());
       here.assign("a", "8");
       CHECK(here.evaluate("a").text == "8");
       const std::vector<std::uint8_t> dump = stop.core_dump();
@@ -231,7 +237,7 @@ int main(int, char **argv) {
       for (const Variable &variable : here.variables(Scope::Statics).children(0, 20)) CHECK(!variable.name().empty() && !variable.text().empty());
       here.variable("b").assign("4");
       CHECK(here.variable("b").number().integer() == 4 && here.variable("b").scope() == std::nullopt);
-      FAILS(a.try_assign("many"), ErrorCode::Argument, "no value of type `int`");
+      FAILS(a.try_assign("many"), ErrorCode::Argument, "no variable `many`");
       FAILS(a.try_assign(std::string("1\0", 2)), ErrorCode::Argument, "`text` has a NUL");
       FAILS(here.try_variable("nobody"), ErrorCode::Argument, "no variable `nobody`");
       FAILS(here.try_variable(std::string("a\0b", 3)), ErrorCode::Argument, "`path` has a NUL");

@@ -371,6 +371,34 @@ fn a_text_that_is_no_condition_is_refused_with_the_position() {
     assert!(world.condition(gone, "1 == 1").unwrap_err().message().contains("there is no breakpoint 999"));
 }
 
+/// Conditions are walked on the guest's stack: also where that is almost at its end.
+#[test]
+fn the_longest_conditions_fit_where_the_stack_ends() {
+    for tier in TIERS {
+        let engine = Engine::new(Config { debug: true, debug_tier: tier, ..Config::default() }).unwrap();
+        let text = r#"(module (func $deep (export "deep") (param i32) (result i32)
+            (i32.add (call $deep (i32.add (local.get 0) (i32.const 1))) (i32.const 1))))"#;
+        let module = Module::new(&engine, &wat::parse_str(text).unwrap()).unwrap();
+        let mut store = Store::new(&engine);
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let debugger = Debugger::attach(&mut store, |stop| match stop.reason() {
+            Reason::Trap(_) => Action::Continue,
+            reason => panic!("{reason:?}"),
+        })
+        .unwrap();
+        let id = debugger.break_at_name(&mut store, &module, "deep").unwrap().id;
+        let nested = format!("{}local(0) - {}1{}", "-".repeat(20), "(0 ? 1 : ".repeat(20), ")".repeat(20));
+        for text in
+            [format!("local(0){} < 0", " + 0".repeat(120)), format!("({nested}) < -100000000"), "$pc == 1".into()]
+        {
+            let condition = Condition::text(&text).unwrap();
+            debugger.change_breakpoint(&mut store, id, |options| options.condition = Some(condition)).unwrap();
+            let error = call(&mut store, instance, "deep", 1).unwrap_err();
+            assert!(error.to_string().contains("stack"), "{error}");
+        }
+    }
+}
+
 #[test]
 fn a_place_that_a_text_does_not_fit_does_not_stop() {
     for tier in TIERS {

@@ -862,7 +862,7 @@ fn expression(random: &mut Random, depth: u32, is_float: bool) -> String {
                 let mut sign = || *random.of(&["+", "-", "*", "/"]);
                 let (first, then) = (sign(), sign());
                 let second = any(random);
-                // Of two integers the second may be 0, and by a 0 its sign would be seen, with which compilers are free.
+                // Of two integers the second may be 0, and a division shows the sign of a 0.
                 let second = if first == "/" { "3.25" } else { &second };
                 let last = if then == "/" { "0.75f" } else { &other };
                 format!("{float} {first} {second} {then} {last}")

@@ -123,7 +123,7 @@ class Breakpoints(Case):
         for n in range(5, 9):
             call(n)
         self.assertEqual((len(self.stops), at.hit_count, at.condition), (2, 1, "local(0) == 7 && local(1) < 2"))
-        with self.assertRaisesRegex(Error, "at byte 0 of the condition.*compare it with another"):
+        with self.assertRaisesRegex(Error, "at column 10: assignments are not allowed here.*`==`"):
             at.condition = "local(0) = 7"
         self.assertEqual(at.condition, "local(0) == 7 && local(1) < 2")
         asked = []
@@ -438,6 +438,17 @@ class Variables(unittest.TestCase):
             for path in ("nobody", "from->", "from->nobody", "limit[1]", "", "from)"):
                 self.assertRaises(Error, frame.evaluate, path)
             self.assertRaises(ValueError, frame.evaluate, "a\0b")
+            self.assertEqual(frame.evaluate("at->key + limit * 2 == 11"), stepwell.Evaluated("bool", "true"))
+            self.assertEqual(frame.variable("nodes[1].key << 2").value, 8)
+            with self.assertRaisesRegex(Error, "at column 7: a division by zero") as caught:
+                frame.evaluate("limit / 0")
+            self.assertEqual(caught.exception.columns, (7, 8))
+            for text in ("limit = 4", "run(0)"):
+                self.assertRaisesRegex(Error, "not allowed here", frame.variable, text)
+            self.assertEqual((frame.variable("limit = 4", assign=True).value, frame.evaluate("limit").text), (4, "4"))
+            self.assertEqual((frame.variable("run(0) + 1", call=True).value, frame.locals[0]), (-299, frame.locals[0]))
+            frame.variable("limit += 1", assign=True)
+            self.assertRaises(ValueError, frame.variable, "limit", level=-1, assign=True)
             for path, text in (("limit", "x"), ("nobody", "1"), ("nodes", "1")):
                 self.assertRaises(Error, frame.assign, path, text)
             frame.assign("limit", "2")

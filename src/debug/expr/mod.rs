@@ -1,6 +1,6 @@
 //! The one language of expressions: what conditions, watches, variables and whatever a person types at a stop are read
-//! and evaluated by. `parse.rs` reads a text into the tree of `syntax.rs`; `eval.rs` walks it; `number.rs` computes as C
-//! does; `source.rs` has variables, pointers, assignments and calls. `docs/debugging.md` tells the language.
+//! and evaluated by. `parse.rs` reads a text into the tree of `syntax.rs`; `eval.rs` walks it; `number.rs` computes as
+//! C does; `source.rs` has variables, pointers, assignments and calls. `docs/debugging.md` tells the language.
 //!
 //! Texts are anybody's: whatever one is, reading and evaluating it ends, on a bounded stack, with a value or an error
 //! that points into it. Nothing is written or called but where who asks has allowed it.
@@ -146,8 +146,8 @@ impl Expression {
     /// Nothing can be assigned or called; there are no named registers, and addresses have 32 bits.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] where nothing has a name, where an operator does not fit its types, and where it comes to
-    /// a number that was computed, which is nowhere; else as of [`Inspector::scalar`].
+    /// [`ErrorKind::Argument`] where nothing has a name, where an operator does not fit its types, and where it comes
+    /// to a number that was computed, which is nowhere; else as of [`Inspector::scalar`].
     pub fn value(&self, inspector: &Inspector<'_>, at: &Context<'_>) -> Result<Value> {
         self.check(EvaluateOptions::default())?;
         match self.item(inspector, at.frame, &mut Alone(at.reader))? {

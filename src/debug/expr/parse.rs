@@ -1,5 +1,6 @@
 //! Reads expressions, by descent: what stands where in a text. It knows no module, so that a text is read once and held
-//! against any. Whatever the text is, reading it ends, and neither the stack nor what is made of it grows beyond limits.
+//! against any. Whatever the text is, reading it ends, and neither the stack nor what is made of it grows beyond
+//! limits.
 
 use super::number::{Binary, Class, Kind, Number, Style, Unary};
 use super::syntax::{Expr, Node, Register, Span, Type};

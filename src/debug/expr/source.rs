@@ -5,7 +5,7 @@ use super::eval::{Item, Types, World, eval, number};
 use super::number::{Binary, Class, Kind, Number, Style, Trouble};
 use super::syntax::{Expr, Node, Register, Span, Type};
 use crate::base::{Error, ErrorKind, Escaped, Result};
-use crate::dwarf::{Context, FrameReader, Inspector, MemoryAddress, SourceFrame, Value, ValueKind, Write};
+use crate::dwarf::{Context, FrameReader, Inspector, MemoryAddress, SourceFrame, Value, ValueKind, Variable, Write};
 use crate::runtime::Val;
 
 /// So many steps from value to value one evaluation may take: an expression has not so many parts, but what is not
@@ -60,14 +60,43 @@ fn no_change() -> Error {
     Error::new(ErrorKind::State, "nothing can be changed or called here")
 }
 
+/// What names mean at a place of a module: it is the same whenever the guest comes there.
+#[derive(Debug, Default)]
+pub(in crate::debug) struct Names(Vec<(Box<str>, Meaning)>);
+
+/// What a name means.
+#[derive(Clone, Debug)]
+pub(in crate::debug) enum Meaning {
+    Variable(Variable),
+    Enumerator(Value),
+    Number(Number),
+}
+
+/// Looks a name up: variables before enumerators, and those before what every source has.
+pub(in crate::debug) fn meaning(inspector: &Inspector<'_>, name: &str, at: &Context<'_>) -> Result<Meaning> {
+    let unknown = match inspector.find_variable(at.frame, name) {
+        Ok(variable) => return Ok(Meaning::Variable(variable)),
+        Err(error) if error.kind() == ErrorKind::Argument => error,
+        Err(error) => return Err(error),
+    };
+    if let Some(value) = inspector.enumerator_named(at.frame, name, at)? {
+        return Ok(Meaning::Enumerator(value));
+    }
+    match name {
+        "NULL" | "nullptr" => Ok(Meaning::Number(Number::int(0))),
+        "nan" | "NaN" | "NAN" => Ok(Meaning::Number(Number::double(f64::NAN))),
+        "inf" | "INFINITY" => Ok(Meaning::Number(Number::double(f64::INFINITY))),
+        _ => Err(unknown),
+    }
+}
+
 /// What an expression is evaluated against.
 pub(in crate::debug) struct Source<'w, 'm> {
     text: &'w str,
     inspector: &'w Inspector<'m>,
     function: Option<&'w SourceFrame>,
     machine: &'w mut dyn Machine,
-    /// Names that were looked up.
-    known: Vec<(Box<str>, Value)>,
+    names: Names,
     steps: u32,
 }
 
@@ -80,7 +109,17 @@ impl<'w, 'm> Source<'w, 'm> {
         function: Option<&'w SourceFrame>,
         machine: &'w mut dyn Machine,
     ) -> Self {
-        Source { text, inspector, function, machine, known: Vec::new(), steps: 0 }
+        Source { text, inspector, function, machine, names: Names::default(), steps: 0 }
+    }
+
+    /// The same, at a place where these names were looked up before.
+    pub(in crate::debug) fn with_names(self, names: Names) -> Self {
+        Source { names, ..self }
+    }
+
+    /// What was looked up.
+    pub(in crate::debug) fn into_names(self) -> Names {
+        self.names
     }
 
     fn wrong<T>(&self, at: Span, what: impl std::fmt::Display) -> Result<T> {
@@ -100,26 +139,23 @@ impl<'w, 'm> Source<'w, 'm> {
     }
 
     fn name(&mut self, at: Span, name: &str) -> Result<Found> {
-        if let Some((_, value)) = self.known.iter().find(|(known, _)| **known == *name) {
-            return Ok(Item::Thing(Thing::Value(value.clone())));
-        }
-        let found = self.ask(at, |inspector, context| match inspector.find_variable(context.frame, name) {
-            Ok(variable) => inspector.value(&variable, context).map(Ok),
-            Err(error) if error.kind() == ErrorKind::Argument => {
-                Ok(inspector.enumerator_named(context.frame, name, context)?.ok_or(error))
+        let known = self.names.0.iter().find(|(known, _)| **known == *name).map(|(_, meaning)| meaning.clone());
+        let meaning = match known {
+            Some(meaning) => meaning,
+            None => {
+                let meaning = self.ask(at, |inspector, context| meaning(inspector, name, context))?;
+                self.names.0.push((name.into(), meaning.clone()));
+                meaning
             }
-            Err(error) => Err(error),
-        })?;
-        match found {
-            Ok(value) => {
-                self.known.push((name.into(), value.clone()));
-                Ok(Item::Thing(Thing::Value(value)))
+        };
+        Ok(match meaning {
+            Meaning::Variable(variable) => {
+                let value = self.ask(at, |inspector, context| inspector.value(&variable, context))?;
+                Item::Thing(Thing::Value(value))
             }
-            Err(unknown) => match constant(name) {
-                Some(number) => Ok(Item::Number(number)),
-                None => Err(at.failed(self.text, unknown)),
-            },
-        }
+            Meaning::Enumerator(value) => Item::Thing(Thing::Value(value)),
+            Meaning::Number(number) => Item::Number(number),
+        })
     }
 
     /// Evaluates what must be a value of the source.
@@ -229,8 +265,6 @@ impl<'w, 'm> Source<'w, 'm> {
             new = self.binary(at, op, (target, Item::Thing(place.clone())), (value, new))?;
         }
         self.store(at, &place, &new)?;
-        // Where variables are may follow from what was written.
-        self.known.clear();
         Ok(Item::Thing(place))
     }
 
@@ -286,7 +320,6 @@ impl<'w, 'm> Source<'w, 'm> {
             ErrorKind::Argument | ErrorKind::State => at.failed(self.text, error),
             _ => error.context(format_args!("the call of `{}`", Escaped(name))),
         })?;
-        self.known.clear();
         Ok(match given {
             None => Item::Thing(Thing::Nothing),
             Some(value) => Number::of_val(&value).map_or(Item::Thing(Thing::Wasm(value)), Item::Number),
@@ -457,16 +490,6 @@ impl World for Source<'_, '_> {
             _ => return self.wrong(at, "this cannot be evaluated"),
         };
         Ok(Item::Thing(Thing::Value(found)))
-    }
-}
-
-/// What a name means where the source has nothing of that name.
-pub(in crate::debug) fn constant(name: &str) -> Option<Number> {
-    match name {
-        "NULL" | "nullptr" => Some(Number::int(0)),
-        "nan" | "NaN" | "NAN" => Some(Number::double(f64::NAN)),
-        "inf" | "INFINITY" => Some(Number::double(f64::INFINITY)),
-        _ => None,
     }
 }
 

@@ -43,6 +43,7 @@ NULLABLE = [
     r"stepwell_debugger_cover module",       # all modules of the store
     r"stepwell_\w+ (progress|status_out)",
     r"stepwell_error_offset offset_out",
+    r"stepwell_error_columns (first|behind)_out",
     r"stepwell_(?!module_custom_section_data )\w+ size_out",
     r"stepwell_breakpoint_add\w* out",
     r"stepwell_debugger_watch_\w+ out",
