@@ -305,6 +305,18 @@ fn where_no_guest_runs_there_are_no_frames_and_what_is_set_waits() {
     assert!(gdb.receive().unwrap().ends_with(b"reason:breakpoint;"));
     assert_eq!(gdb.ask(&format!("z0,{leaf:x},1")), "OK");
     gdb.send(b"c");
+    let (result, host) = guest.join().unwrap();
+    assert_eq!(result.unwrap(), 7);
+    // Nor is a breakpoint missed that stands where it does.
+    gdb.stream.write_all(b"\x03").unwrap();
+    assert_eq!(String::from_utf8(gdb.receive().unwrap()).unwrap(), why);
+    assert_eq!(gdb.ask(&format!("Z0,{leaf:x},1")), "OK");
+    let guest = host.begin("leaf", 6);
+    while gdb.ask("qWasmCallStack:1").is_empty() {}
+    gdb.send(b"c");
+    let stopped = gdb.receive().unwrap();
+    assert_eq!(String::from_utf8(stopped).unwrap(), format!("T05thread:1;{}reason:breakpoint;", pc(leaf)));
+    gdb.send(b"c");
     assert_eq!(guest.join().unwrap().0.unwrap(), 7);
 }
 

@@ -367,16 +367,36 @@ impl Talk {
         }
     }
 
+    /// The debugger's breakpoint at the very instruction that the guest stands at: set while it was taken to be
+    /// nowhere, it would not stop a guest that goes on from there.
+    fn breakpoint_here(&self) -> Option<BreakpointId> {
+        let set: Vec<BreakpointId> = self.breakpoints.values().filter_map(Breakpoint::set).collect();
+        let find = move |stop: &mut Stop<'_>, _: &[InstanceInfo]| {
+            let all = stop.debugger().breakpoints(stop).ok()?;
+            let top = stop.top()?;
+            let here = all.iter().filter(|one| set.contains(&one.id) && one.options.instance == top.instance());
+            let (module, at) = (top.module().id(), top.offset());
+            let mut here =
+                here.filter(|one| one.places.iter().any(|place| place.module.id() == module && place.offset == at));
+            here.next().map(|one| one.id)
+        };
+        self.at_stop(find).ok().flatten()
+    }
+
     fn resume(&mut self, action: Action) -> Reply {
         match &self.guest {
             Guest::Running { .. } => return Reply::failed("the guest runs"),
             Guest::Ended => return Reply::text("W00"),
             // It has come meanwhile, for something that the debugger has not been told of.
             Guest::Nowhere => {
-                if let Some(stopped) = self.client.stopped(self.thread)
-                    && (!matches!(stopped.reason, Reason::Pause) || action != Action::Continue)
-                {
-                    return Reply::Say(self.stands(stopped, false));
+                if let Some(mut stopped) = self.client.stopped(self.thread) {
+                    let here = self.breakpoint_here();
+                    if let (Reason::Pause, Some(id)) = (&stopped.reason, here) {
+                        stopped.reason = Reason::Breakpoint([id].into_iter().collect());
+                    }
+                    if !matches!(stopped.reason, Reason::Pause) || action != Action::Continue {
+                        return Reply::Say(self.stands(stopped, false));
+                    }
                 }
             }
             Guest::Standing(_) => {}

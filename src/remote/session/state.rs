@@ -198,8 +198,15 @@ impl State {
             }
             (Leave::Lost, OnDisconnect::GoOn | OnDisconnect::Wait) => None,
         };
+        let holds = self.holds();
         for thread in self.threads.values_mut() {
             thread.abandon();
+            if !holds {
+                // Also where another client comes before their threads have gone on.
+                for standing in &mut thread.stops {
+                    standing.answer.get_or_insert(Action::Continue);
+                }
+            }
             if thread.ends.is_none() {
                 thread.ends = ends.clone();
             }
