@@ -108,7 +108,7 @@ static stepwell_action_t on_stop(void *env, stepwell_stop_t *stop) {
   text_is(page[1], "5");
 
   /* Another value. */
-  FAILS(stepwell_variable_assign(page[1], "many"), STEPWELL_ERROR_ARGUMENT, "`many` is no value of type `int`");
+  FAILS(stepwell_variable_assign(page[1], "many"), STEPWELL_ERROR_ARGUMENT, "no variable `many`");
   OK(stepwell_variable_assign(page[1], "1"));
   text_is(page[1], "1");
 
