@@ -2,6 +2,7 @@
 //!
 //! * [`session`] is what every front end stands on: guests that stand at stops, work that is done for a client on their
 //!   threads, events. It knows no protocol.
+//! * [`dap`] is the Debug Adapter Protocol, for editors.
 //!
 //! A front end is a folder beside `session/`, such as `dap/`: it takes a [`session::Client`], and reads and
 //! writes its protocol. It runs on threads of its own, never on a guest's.
@@ -10,4 +11,5 @@
 //! [`Stop`](crate::debug::Stop) offer every host.
 #![forbid(unsafe_code)]
 
+pub mod dap;
 pub mod session;
