@@ -46,6 +46,7 @@
 #include "stepwell/linker.h" /* imports by name, looked up once or each time */
 #include "stepwell/wasi.h" /* what a program gets of the host by WASI preview 1 */
 #include "stepwell/debugger.h" /* debugging one store, while all others run at full speed: breakpoints, stops, frames, variables */
+#include "stepwell/server.h" /* serving a store to debuggers of other programs, such as LLDB */
 #include "stepwell/guarded.h" /* callbacks for languages whose exceptions may leave one at any point */
 
 #endif /* STEPWELL_H */

@@ -5883,6 +5883,113 @@ private:
   detail::Owned<stepwell_attacher_t, stepwell_attacher_delete> ptr_;
 };
 
+/// What debuggers of other programs speak.
+enum class Protocol {
+  /// gdb's remote protocol with what LLDB adds for WebAssembly.
+  Gdb = STEPWELL_PROTOCOL_GDB,
+  /// The Debug Adapter Protocol, which editors speak.
+  Dap = STEPWELL_PROTOCOL_DAP,
+};
+
+/// What becomes of guests when their debugger is gone without a word. What it has set goes in any case.
+enum class OnDisconnect {
+  /// Those that stand go on.
+  GoOn = STEPWELL_ON_DISCONNECT_GO_ON,
+  /// Those that stand do so until another one comes.
+  Wait = STEPWELL_ON_DISCONNECT_WAIT,
+  /// Those that stand or run end with a trap; where none runs, the next one does.
+  EndGuests = STEPWELL_ON_DISCONNECT_END_GUESTS,
+};
+
+/// Where output went.
+enum class OutputStream { Out = STEPWELL_OUTPUT_OUT, Err = STEPWELL_OUTPUT_ERR, Host = STEPWELL_OUTPUT_HOST };
+
+/// How a store is served to debuggers of other programs.
+struct ServeOptions {
+  /// `ADDR:PORT`, or `PORT` alone for 127.0.0.1; 0 is any that is free.
+  std::string tcp = "0";
+  /// Instead, a Unix socket of this path.
+  std::string unix_path = {};
+  /// Instead, one debugger at these descriptors, of which the first is read and the second written.
+  std::optional<std::pair<int, int>> descriptors = {};
+  Protocol protocol = Protocol::Gdb;
+  /// What they have to send first, as a line `stepwell TOKEN`. Where others than this machine can come, one is needed.
+  std::optional<std::string> token = {};
+  /// Whether the first guest stands at its first instruction until a debugger has come and has it go on.
+  bool wait = false;
+  OnDisconnect on_disconnect = OnDisconnect::GoOn;
+  /// The store's name, for people.
+  std::string name = {};
+};
+
+/// A store that debuggers of other programs come to, one at a time. All goes on by itself: at a stop the guest's thread waits, inside of the
+/// call that has entered the guest. It is stopped when it is dropped; where no guest runs, the store runs production code again.
+class Server {
+public:
+  static constexpr const char *class_name = "Server";
+  static Result<Server> try_make(Store &store, const ServeOptions &options = {}) {
+    if (!store.valid()) return detail::moved_from(Store::class_name);
+    detail::Owned<stepwell_serve_options_t, stepwell_serve_options_delete> c(stepwell_serve_options_new());
+    const std::pair<const std::string *, const char *> texts[] = {
+        {&options.tcp, "tcp"}, {&options.unix_path, "unix_path"}, {&options.name, "name"}, {options.token ? &*options.token : &options.name, "token"}};
+    for (const auto &text : texts) {
+      if (std::optional<Error> error = detail::no_c_string(*text.first, text.second)) return std::move(*error);
+    }
+    stepwell_error_t *error = stepwell_serve_options_tcp_set(c.get(), options.tcp.c_str());
+    if (!error && !options.unix_path.empty()) error = stepwell_serve_options_unix_set(c.get(), options.unix_path.c_str());
+    if (!error) error = stepwell_serve_options_protocol_set(c.get(), static_cast<stepwell_protocol_t>(options.protocol));
+    if (!error) error = stepwell_serve_options_token_set(c.get(), options.token ? options.token->c_str() : nullptr);
+    if (!error) error = stepwell_serve_options_on_disconnect_set(c.get(), static_cast<stepwell_on_disconnect_t>(options.on_disconnect));
+    if (!error) error = stepwell_serve_options_name_set(c.get(), options.name.c_str());
+    if (error) return detail::take_error(error);
+    if (options.descriptors) stepwell_serve_options_descriptors_set(c.get(), options.descriptors->first, options.descriptors->second);
+    stepwell_serve_options_wait_set(c.get(), options.wait);
+    stepwell_server_t *server = nullptr;
+    error = stepwell_debugger_serve(store.raw(), c.get(), &server);
+    if (error) return detail::take_error(error);
+    return Server(server);
+  }
+  explicit Server(Store &store, const ServeOptions &options = {}) : Server(try_make(store, options).value()) {}
+  /// From C, which gives it up.
+  explicit Server(stepwell_server_t *owned) noexcept : ptr_(owned) {}
+
+  bool valid() const noexcept { return ptr_ != nullptr; }
+  /// Where debuggers come: the address with its port, or the path of the socket.
+  std::string address() const { return stepwell_server_address(need()); }
+  /// Waits until a debugger has come, for so long at most; whether one is there. Thread: any.
+  bool wait(std::chrono::milliseconds most = std::chrono::milliseconds::max()) const {
+    const bool for_ever = most == std::chrono::milliseconds::max();
+    const auto count = most.count() < 0 ? 0 : most.count();
+    return stepwell_server_wait(need(), for_ever ? UINT64_MAX : static_cast<std::uint64_t>(count));
+  }
+  /// Ends it. Thread: any.
+  void stop() const { stepwell_server_stop(need()); }
+  /// Tells the debugger what the guest, or the host, has written. It never waits. Thread: any.
+  void output(OutputStream stream, Span<const char> bytes) const {
+    stepwell_server_output(need(), static_cast<stepwell_output_t>(stream), reinterpret_cast<const byte_t *>(bytes.data()), bytes.size());
+  }
+  /// Tells the debugger that the program has ended, which only the host knows. Thread: any.
+  void exited(int status) const { stepwell_server_exited(need(), status); }
+  /// The same, with a trap. Up to a NUL, if there is one. Thread: any.
+  void trapped(const std::string &message) const { stepwell_server_trapped(need(), message.c_str()); }
+  /// Says which file a module is from: a debugger that can open it reads it there, with the debug information that stands beside it.
+  Result<void> try_module_file(const Module &module, const std::string &path) const {
+    if (!valid()) return detail::moved_from(class_name);
+    if (!module.valid()) return detail::moved_from(Module::class_name);
+    if (std::optional<Error> error = detail::no_c_string(path, "path")) return std::move(*error);
+    return detail::outcome(stepwell_server_module_file_set(raw(), module.raw(), path.c_str()));
+  }
+  void module_file(const Module &module, const std::string &path) const { try_module_file(module, path).value(); }
+  stepwell_server_t *raw() const noexcept { return ptr_.get(); }
+
+private:
+  stepwell_server_t *need() const {
+    if (!valid()) detail::moved_from(class_name).raise();
+    return ptr_.get();
+  }
+  detail::Owned<stepwell_server_t, stepwell_server_delete> ptr_;
+};
+
 /// Stops that wait for another thread to look at them and answer: given to a `Debugger` in the place of a callback. Copies are of the
 /// same queue. Thread: any.
 class StopQueue {

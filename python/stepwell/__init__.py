@@ -20,7 +20,7 @@ that is in it.
 """
 from ._bindings import VERSION, Action, CallStatus, DebugTier, ErrorCode, Events, ExceptionStops, Feature, Profiler, Scope, StopReason, TrapCode, VariableKind, WatchKind
 from .call import Call
-from .debugger import Attacher, BreakPlace, Breakpoint, BreakpointSet, CoveredBlock, CoveredSide, Debugger, Evaluated, Frame, Locals, Pauser, Stop, StopQueue, Variable, Watchpoint, WatchHit
+from .debugger import Attacher, BreakPlace, Breakpoint, BreakpointSet, CoveredBlock, CoveredSide, Debugger, Evaluated, Frame, Locals, Pauser, Server, Stop, StopQueue, Variable, Watchpoint, WatchHit
 from .engine import Engine
 from .errors import Error, Exit, GuestException, NotYet, Source, Trap, TrapFrame, name_to_show
 from .instance import Exports, Instance
@@ -47,7 +47,7 @@ __all__ = [
     "Engine", "Error", "ErrorCode", "Evaluated", "Events", "ExceptionStops", "Exit", "ExnRef", "ExportType", "Exports", "Extern",
     "ExternRef", "Feature", "FieldType", "Frame", "Func", "FuncType", "FunctionInfo", "Global", "GlobalType", "GuestException",
     "I31Ref", "ImportType", "Instance", "InstancePre", "Instruction", "Interrupt", "LinePlace", "LineRow", "Linker", "Locals", "MachineCode", "Memory", "MemoryType",
-    "Module", "NotYet", "Pauser", "Profiler", "Scope", "SharedMemory", "Source", "Stop", "StopQueue", "StopReason", "Store", "StructRef", "StructType",
+    "Module", "NotYet", "Pauser", "Profiler", "Scope", "Server", "SharedMemory", "Source", "Stop", "StopQueue", "StopReason", "Store", "StructRef", "StructType",
     "Table", "TableType", "Tag", "TagType", "Trap", "TrapCode", "TrapFrame", "Variable", "VariableKind", "Wasi", "WatchHit", "WatchKind", "Watchpoint", "f32", "f64", "i32", "i64",
     "matches", "name_to_show", "v128", "wat2wasm",
 ]

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import functools
 import html
+import os
 import threading
-from ctypes import POINTER, byref, c_size_t, c_uint32, c_uint64
+from ctypes import POINTER, byref, c_size_t, c_uint32, c_uint64, create_string_buffer
 from functools import cached_property
 from types import FunctionType
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Type, TypeVar, Union
@@ -1112,6 +1113,82 @@ class Pauser(Managed):
     def cancel(self) -> None:
         """Takes a pause back that no guest has stopped for yet."""
         c.stepwell_pauser_cancel(self._handle)
+
+
+class Server(Managed):
+    """A store that debuggers of other programs, such as LLDB, come to, one at a time, while this is open. All goes on by itself: at a stop
+    the guest's thread waits, inside of the call that has entered the guest.
+
+    They come to `listen`, a TCP address `ADDR:PORT`, or `PORT` alone for 127.0.0.1, of which 0 is any that is free; to a Unix socket with
+    `unix`, a path; or one is at the two `descriptors`, of which the first is read and the second written. An address that other machines can
+    reach needs a `token`, which they send first, as a line `stepwell TOKEN`. With `wait` the first guest stands at its first instruction
+    until a debugger has come and has it go on. `on_disconnect` says what becomes of guests when it is gone without a word: "go_on", "wait"
+    (those that stand do so until another one comes) or "end_guests" (with a trap).
+    """
+
+    _delete = c.stepwell_server_delete
+
+    def __init__(self, store: Store, listen: str = "0", *, unix: Optional[Union[str, os.PathLike[str]]] = None,
+                 descriptors: Optional[Tuple[int, int]] = None, protocol: str = "gdb", token: Optional[str] = None, wait: bool = False,
+                 on_disconnect: str = "go_on", name: str = "") -> None:
+        protocols = {"gdb": c.STEPWELL_PROTOCOL_GDB, "dap": c.STEPWELL_PROTOCOL_DAP}
+        ends = {"go_on": c.STEPWELL_ON_DISCONNECT_GO_ON, "wait": c.STEPWELL_ON_DISCONNECT_WAIT,
+                "end_guests": c.STEPWELL_ON_DISCONNECT_END_GUESTS}
+        for value, known, what in ((protocol, protocols, "protocol"), (on_disconnect, ends, "on_disconnect")):
+            if value not in known:
+                raise ValueError(f"{what} must be one of {', '.join(map(repr, known))}, not {value!r}")
+        options = c.stepwell_serve_options_new()
+        try:
+            check(c.stepwell_serve_options_tcp_set(options, c_string(str(listen))))
+            if unix is not None:
+                check(c.stepwell_serve_options_unix_set(options, c_string(os.fspath(unix))))
+            if descriptors is not None:
+                c.stepwell_serve_options_descriptors_set(options, *descriptors)
+            check(c.stepwell_serve_options_protocol_set(options, protocols[protocol]))
+            check(c.stepwell_serve_options_token_set(options, None if token is None else c_string(token)))
+            check(c.stepwell_serve_options_on_disconnect_set(options, ends[on_disconnect]))
+            check(c.stepwell_serve_options_name_set(options, c_string(name)))
+            c.stepwell_serve_options_wait_set(options, wait)
+            out = POINTER(c.stepwell_server_t)()
+            with store._lock:
+                check(c.stepwell_debugger_serve(store._handle, options, byref(out)))
+        finally:
+            c.stepwell_serve_options_delete(options)
+        self._own(out)
+
+    @property
+    def address(self) -> str:
+        """Where debuggers come: the address with its port, or the path of the socket."""
+        return c.stepwell_server_address(self._handle).decode()
+
+    def wait(self, timeout: Optional[float] = None) -> bool:
+        """Waits until a debugger has come, for at most so many seconds; whether one is there. Any thread may call it."""
+        milliseconds = 2**64 - 1 if timeout is None else max(0, int(timeout * 1000))
+        return bool(c.stepwell_server_wait(self._handle, milliseconds))
+
+    def stop(self) -> None:
+        """Ends it: a guest that stands goes on, and nobody is waited for any more. Any thread may call it."""
+        c.stepwell_server_stop(self._handle)
+
+    def output(self, data: bytes, stream: str = "out") -> None:
+        """Tells the debugger what the guest has written, to "out" or "err", or what the "host" says. Any thread may call it."""
+        streams = {"out": c.STEPWELL_OUTPUT_OUT, "err": c.STEPWELL_OUTPUT_ERR, "host": c.STEPWELL_OUTPUT_HOST}
+        if stream not in streams:
+            raise ValueError(f"stream must be one of {', '.join(map(repr, streams))}, not {stream!r}")
+        data = bytes(data)
+        c.stepwell_server_output(self._handle, streams[stream], create_string_buffer(data, max(len(data), 1)), len(data))
+
+    def exited(self, status: int) -> None:
+        """Tells the debugger that the program has ended, which only the host knows. Any thread may call it."""
+        c.stepwell_server_exited(self._handle, status)
+
+    def trapped(self, message: str) -> None:
+        """The same, with a trap of this message."""
+        c.stepwell_server_trapped(self._handle, c_string(message))
+
+    def module_file(self, module: Module, path: Union[str, os.PathLike[str]]) -> None:
+        """Says which file a module is from: a debugger that can open it reads it there, with the debug information that stands beside it."""
+        check(c.stepwell_server_module_file_set(self._handle, module._view._handle, c_string(os.fspath(path))))
 
 
 class Attacher(Managed):

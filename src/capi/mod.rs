@@ -62,6 +62,7 @@ pub mod profile;
 pub mod progress;
 pub mod reference;
 pub mod refs;
+pub mod server;
 pub mod sharedmemory;
 pub mod source;
 pub mod stop;

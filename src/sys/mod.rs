@@ -36,6 +36,7 @@
 //! | [`watching`]: [`install`](watching::install), [`allow`](watching::allow) | has faults at pages that may not be accessed be stopped at, or done once; says what may be done with pages, from a signal handler too | `runtime/` |
 //! | [`files`]: [`write_whole`](files::write_whole) | writes a file such that whoever reads it finds the old one, none, or the whole new one | `runtime/` |
 //! | [`files`]: [`path_of`](files::path_of) | the path that bytes name | `capi/` |
+//! | [`files`]: [`duplicate`](files::duplicate) | a descriptor of ours for what the host has under a number | `capi/` |
 //! | [`cache`] | files by short names, in a folder that nobody else may write to, up to a size | `runtime/` |
 //! | [`profile`]: [`open`](profile::open), [`write`](profile::write) | tells profilers of functions | `runtime/` |
 

@@ -629,6 +629,38 @@ void watched_locals() {
   FAILS(debugger.try_watch_local(*left, 0), ErrorCode::Argument, "after its stop");
 }
 
+/// A store is served to debuggers of other programs; none comes.
+void served() {
+  Guest guest;
+  {
+    ServeOptions options;
+    options.wait = true;
+    options.name = "main";
+    Server server(guest.store, options);
+    CHECK(server.address().compare(0, 10, "127.0.0.1:") == 0 && !server.wait(std::chrono::milliseconds(1)));
+    server.module_file(guest.module, "/nowhere/guest.wasm");
+    FAILS(server.try_module_file(guest.module, std::string("a\0b", 3)), ErrorCode::Argument, "NUL");
+    FAILS(Server::try_make(guest.store), ErrorCode::State, "attached");
+    server.output(OutputStream::Out, Span<const char>("hello", 5));
+    int result = 0;
+    std::thread thread([&] { result = guest.fib(5); });
+    server.stop();
+    thread.join();
+    CHECK(result == 5 && !server.wait());
+    Server moved(std::move(server));
+    moved.exited(0);
+    THROWS(server.stop(), Error, "moved");
+  }
+  ServeOptions outside;
+  outside.tcp = "0.0.0.0:0";
+  FAILS(Server::try_make(guest.store, outside), ErrorCode::Argument, "token");
+  outside.token = "secret";
+  outside.on_disconnect = OnDisconnect::EndGuests;
+  Server open(guest.store, outside);
+  open.trapped("too bad");
+  CHECK(guest.fib(4) == 3);
+}
+
 /// A guest that computes is paused, and its stops are looked at, on another thread.
 void elsewhere() {
   Guest guest;
@@ -755,6 +787,7 @@ int main() {
   threads();
   watched();
   watched_locals();
+  served();
   elsewhere();
   running();
 }

@@ -183,6 +183,7 @@ fn what_a_port_has_to_write_is_told() {
     assert!(system.len() > 15, "{system:?}");
     let functions = [
         "allow",
+        "duplicate",
         "filled_pages",
         "Mark",
         "install",

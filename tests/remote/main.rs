@@ -3,4 +3,5 @@
 mod dap;
 mod dap_client;
 mod dap_rubbish;
+mod gdb;
 mod session;

@@ -484,6 +484,11 @@ fn a_closed_session_lets_guests_go_and_a_removed_store_runs_production_code() {
 fn session_end(host: Host, client: Client, thread: ThreadId) {
     host.session.end(thread, Outcome::Exited(3));
     assert!(matches!(event(&client), SessionEvent::Ended(_, Outcome::Exited(3))));
+    // Its debugger is there until it is removed, or the store is gone.
+    let mut host = host;
+    assert!(host.store.is_attached());
+    host.session.remove(&mut host.store, thread).unwrap();
+    assert!(!host.store.is_attached());
     drop(host);
     assert!(client.next_event(Some(Duration::from_millis(10))).is_none(), "once");
 }

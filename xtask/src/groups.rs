@@ -168,6 +168,13 @@ pub const GROUPS: &[Group] = &[
         ],
     },
     Group {
+        name: "server",
+        about: "serving a store to debuggers of other programs, such as LLDB",
+        needs: &["debugger"],
+        files: &["server"],
+        items: &["stepwell_serve_options_t", "stepwell_server_t"],
+    },
+    Group {
         name: "guarded",
         about: "callbacks for languages whose exceptions may leave one at any point",
         needs: &["wasi", "debugger"],

@@ -87,6 +87,7 @@ const ORDER: &[&str] = &[
     "coverage",
     "frame_variable",
     "variable",
+    "server",
 ];
 
 /// Writes the headers, or checks them.

@@ -61,6 +61,16 @@ pub struct stepwell_attacher_t {
     _opaque: [u8; 0],
 }
 
+/// How a store is served to debuggers of other programs.
+pub struct stepwell_serve_options_t {
+    _opaque: [u8; 0],
+}
+
+/// A store that debuggers of other programs come to. It keeps its store alive.
+pub struct stepwell_server_t {
+    _opaque: [u8; 0],
+}
+
 /// Stops that wait for another thread to look at them and answer.
 pub struct stepwell_stop_queue_t {
     _opaque: [u8; 0],

@@ -2,6 +2,7 @@
 //! client may send has a bound, and nothing that it sends ends more than its session.
 
 use super::message::cancelled_by;
+use crate::remote::link::{Input, Link, Output};
 use crate::remote::session::Waker;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -9,6 +10,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
+use std::time::Duration;
 
 /// The longest header, in bytes.
 const MAX_HEADER: u64 = 4096;
@@ -30,6 +32,32 @@ pub struct Stream {
     pub output: Box<dyn Write + Send>,
     /// Ends both: called once, when nothing is to be said any more.
     pub close: Box<dyn FnOnce() + Send>,
+}
+
+/// How long a client may take nothing of what it is sent.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Read for Input {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        Input::read(self, to)
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.write_all(from, PATIENCE).map(|()| from.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl From<Link> for Stream {
+    fn from(link: Link) -> Stream {
+        let Link { input, output, closer } = link;
+        Stream { input: Box::new(input), output: Box::new(output), close: Box::new(move || drop(closer)) }
+    }
 }
 
 /// Reads a message; none where nothing more comes. An error says what was wrong with it: what follows cannot be told

@@ -3,6 +3,7 @@
 use crate::debug::{Reason, WatchHit};
 use crate::runtime::{Instance, Module};
 use std::fmt;
+use std::path::PathBuf;
 
 /// A store of the session, as clients call it: a number from 1 on, never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +36,8 @@ pub struct InstanceInfo {
     pub thread: ThreadId,
     /// Its module.
     pub module: Module,
+    /// The file that the module is from, where the host has [said so](super::Session::set_file).
+    pub file: Option<PathBuf>,
     /// The instance. Only with its store in hand, at a stop, something can be done with it.
     pub instance: Instance,
 }

@@ -21,7 +21,10 @@ pub(super) struct Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.shared.change(|state| state.end(self.thread, Outcome::Gone));
+        self.shared.change(|state| {
+            state.debuggers.remove(&self.thread);
+            state.end(self.thread, Outcome::Gone);
+        });
     }
 }
 
@@ -29,8 +32,9 @@ impl Drop for Guest {
 pub(super) fn note_instance(state: &mut State, thread: ThreadId, store: &StoreMut<'_>, instance: Instance) {
     let Ok(module) = instance.module(store) else { return };
     let number = state.last_instance + 1;
+    let file = state.files.get(&module.id()).cloned();
     let Some(known) = state.threads.get_mut(&thread) else { return };
-    known.instances.push(InstanceInfo { number, thread, module: module.clone(), instance });
+    known.instances.push(InstanceInfo { number, thread, module: module.clone(), file, instance });
     state.last_instance = number;
     // A host may make any number of instances, and collect them.
     if known.instances.len() > 2 * known.pruned + 256 {
@@ -61,10 +65,11 @@ fn breakpoints_here(stop: &mut Stop<'_>) -> Vec<BreakpointId> {
     let debugger: Debugger = stop.debugger();
     let all = debugger.breakpoints(stop).unwrap_or_default();
     let Some(top) = stop.top() else { return Vec::new() };
-    let (module, offset) = (top.module().id(), top.offset());
+    let (module, offset, instance) = (top.module().id(), top.offset(), top.instance());
     let here = all.iter().filter(|breakpoint| {
         let options = &breakpoint.options;
-        let stops = options.enabled && options.ignore == 0 && options.condition.is_none() && options.instance.is_none();
+        let here = options.instance.is_none() || options.instance == instance;
+        let stops = options.enabled && options.ignore == 0 && options.condition.is_none() && here;
         stops && breakpoint.places.iter().any(|place| place.module.id() == module && place.offset == offset)
     });
     here.map(|breakpoint| breakpoint.id).collect()

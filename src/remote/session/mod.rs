@@ -58,8 +58,8 @@
 //! # Ok::<(), stepwell::Error>(())
 //! ```
 //!
-//! A front end has a loop over [`Client::next_event`], in which it also looks at what its peer has sent: the thread that
-//! reads calls [`Waker::wake`]. When the peer is gone, it drops the [`Client`].
+//! A front end has a loop over [`Client::next_event`], in which it also looks at what its peer has sent: the thread
+//! that reads calls [`Waker::wake`]. When the peer is gone, it drops the [`Client`].
 //!
 //! # What a client cannot do
 //!
@@ -85,10 +85,11 @@ pub use options::{OnDisconnect, SessionOptions};
 
 use crate::base::{Error, ErrorKind, Result};
 use crate::debug::Debugger;
-use crate::runtime::AsStoreMut;
+use crate::runtime::{AsStoreMut, Module};
 use guest::Guest;
 use state::{Shared, State, Thread};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -150,7 +151,6 @@ impl Session {
             let known = Thread {
                 name: name.to_owned(),
                 pauser,
-                debugger: debugger.downgrade(),
                 instances: Vec::new(),
                 pruned: 0,
                 jobs: Default::default(),
@@ -164,10 +164,24 @@ impl Session {
                 step: None,
             };
             state.threads.insert(thread, known);
+            state.debuggers.insert(thread, debugger.downgrade());
             state.tell(SessionEvent::Added(thread));
             guest::note_all(state, thread, &mut store);
         });
         Ok(thread)
+    }
+
+    /// Says which file a module is from: debuggers that can open it read it there, with the debug information that
+    /// stands beside it.
+    pub fn set_file(&self, module: &Module, path: impl Into<PathBuf>) {
+        let path = path.into();
+        self.shared.change(|state| {
+            let instances = state.threads.values_mut().flat_map(|thread| &mut thread.instances);
+            for instance in instances.filter(|instance| instance.module.id() == module.id()) {
+                instance.file = Some(path.clone());
+            }
+            state.files.insert(module.id(), path);
+        });
     }
 
     /// Detaches the debugger of a store again, with all that clients have set. To clients the thread has ended.
@@ -176,13 +190,16 @@ impl Session {
     /// As of [`Debugger::detach`]; [`ErrorKind::Argument`] where the session has no such thread, or the store is
     /// another one.
     pub fn remove(&self, store: &mut impl AsStoreMut, thread: ThreadId) -> Result<()> {
-        let known = self.shared.lock().threads.get(&thread).map(|thread| thread.debugger.clone());
+        let known = self.shared.lock().debuggers.get(&thread).cloned();
         let debugger = known.and_then(|debugger| debugger.upgrade());
         let Some(debugger) = debugger else {
             return Err(Error::new(ErrorKind::Argument, format!("the session has no thread {thread}")));
         };
         debugger.detach(store)?;
-        self.shared.change(|state| state.end(thread, Outcome::Gone));
+        self.shared.change(|state| {
+            state.debuggers.remove(&thread);
+            state.end(thread, Outcome::Gone);
+        });
         Ok(())
     }
 

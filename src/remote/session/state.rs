@@ -5,7 +5,9 @@ use super::event::{InstanceInfo, Outcome, OutputStream, SessionEvent, Stopped, T
 use super::options::{OnDisconnect, SessionOptions};
 use super::unseen::Step;
 use crate::debug::{Action, Pauser, Stop, WeakDebugger};
+use crate::runtime::ModuleId;
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +30,6 @@ pub(super) struct Job {
 pub(super) struct Thread {
     pub(super) name: String,
     pub(super) pauser: Pauser,
-    pub(super) debugger: WeakDebugger,
     pub(super) instances: Vec<InstanceInfo>,
     /// How many there were when those were last left out that are gone.
     pub(super) pruned: usize,
@@ -132,6 +133,10 @@ impl Connected {
 pub(super) struct State {
     pub(super) options: SessionOptions,
     pub(super) threads: BTreeMap<ThreadId, Thread>,
+    /// The debuggers of the stores, of which threads may have ended.
+    pub(super) debuggers: BTreeMap<ThreadId, WeakDebugger>,
+    /// The files that modules are from.
+    pub(super) files: BTreeMap<ModuleId, PathBuf>,
     pub(super) last_thread: u32,
     pub(super) last_instance: u32,
     pub(super) last_job: u64,
@@ -244,6 +249,8 @@ impl Shared {
         let state = State {
             options,
             threads: BTreeMap::new(),
+            debuggers: BTreeMap::new(),
+            files: BTreeMap::new(),
             last_thread: 0,
             last_instance: 0,
             last_job: 0,

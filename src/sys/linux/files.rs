@@ -3,6 +3,7 @@
 use crate::base::{Error, ErrorKind, Escaped, Result};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind as IoKind, Write as _};
+use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, fchown};
 use std::path::{Path, PathBuf};
@@ -112,6 +113,20 @@ pub(super) fn new_beside(path: &Path) -> std::io::Result<(File, PathBuf)> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// A descriptor of ours for what the host has under this number.
+///
+/// # Errors
+/// [`ErrorKind::System`](crate::base::ErrorKind::System) where nothing is open under it.
+pub fn duplicate(number: i32) -> Result<OwnedFd> {
+    // SAFETY: plain numbers; one that is not open is an error.
+    let ours = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
+    if ours < 0 {
+        return Err(Error::last_os_error("duplicating a descriptor"));
+    }
+    // SAFETY: it was just made, for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(ours) })
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ from pathlib import Path
 OBJECTS = ["config", "engine", "store", "valtype", "functype", "globaltype", "tabletype", "memorytype", "tagtype", "externtype",
            "importtype", "exporttype", "ref", "frame", "trap", "foreign", "module", "shared_module", "func", "global", "table",
            "memory", "extern", "instance"]
-OTHERS = ["error", "tag", "exception", "linker", "instance_pre", "typed_func", "call", "sharedmemory", "interrupt", "wasi_config", "wasi_buffer", "debugger", "breakpoint_set", "pauser", "attacher", "stop_queue", "stop", "frame", "variable",
+OTHERS = ["error", "tag", "exception", "linker", "instance_pre", "typed_func", "call", "sharedmemory", "interrupt", "wasi_config", "wasi_buffer", "debugger", "breakpoint_set", "pauser", "attacher", "serve_options", "server", "stop_queue", "stop", "frame", "variable",
           "stack", "caller"]
 # The families of handles that are one type of object, so that a wrong kind is noticed: what stands for the wrong kind of each.
 KINDS = {"trap": "func", "foreign": "func", "module": "func", "func": "module", "global": "func", "table": "func", "memory": "func",
@@ -47,6 +47,8 @@ NULLABLE = [
     r"stepwell_breakpoint_add\w* out",
     r"stepwell_debugger_watch_\w+ out",
     r"stepwell_breakpoint_add_at_(function|line) module", # any
+    r"stepwell_debugger_serve options",      # those of new ones
+    r"stepwell_serve_options_token_set token", # none is asked for
     r"stepwell_thread_stack_set stack",      # the thread's own
     r"stepwell_(shared)?memory_grow before_out",
     r"stepwell_typed_func_call values",      # of a function without any

@@ -45,6 +45,8 @@ struct objects {
   stepwell_breakpoint_set_t *breakpoint_set;
   stepwell_pauser_t *pauser;
   stepwell_attacher_t *attacher;
+  stepwell_serve_options_t *serve_options;
+  stepwell_server_t *server;
   stepwell_stop_queue_t *stop_queue;
   stepwell_wasi_config_t *wasi_config;
   stepwell_wasi_buffer_t *wasi_buffer;
@@ -254,6 +256,12 @@ static void make(wasm_engine_t *engine) {
   o.breakpoint_set = stepwell_breakpoint_set_new();
   OK(stepwell_attacher_new(o.store, ask, NULL, NULL, &o.attacher));
   o.stop_queue = stepwell_stop_queue_new();
+  o.serve_options = stepwell_serve_options_new();
+  {
+    wasm_store_t *served = wasm_store_new(engine);
+    OK(stepwell_debugger_serve(served, o.serve_options, &o.server));
+    wasm_store_delete(served);
+  }
   OK(stepwell_stack_new(stack_bytes, sizeof(stack_bytes), &o.stack));
   o.wasi_config = stepwell_wasi_config_new();
   o.wasi_buffer = stepwell_wasi_buffer_new(100);
@@ -309,6 +317,8 @@ static void unmake(void) {
   stepwell_breakpoint_set_delete(o.breakpoint_set);
   stepwell_pauser_delete(o.pauser);
   stepwell_attacher_delete(o.attacher);
+  stepwell_serve_options_delete(o.serve_options);
+  stepwell_server_delete(o.server);
   stepwell_stop_queue_delete(o.stop_queue);
   stepwell_stack_delete(o.stack);
   stepwell_wasi_config_delete(o.wasi_config);
