@@ -5951,6 +5951,8 @@ private:
 enum class Protocol {
   /// gdb's remote protocol with what LLDB adds for WebAssembly.
   Gdb = STEPWELL_PROTOCOL_GDB,
+  /// The Debug Adapter Protocol, which editors speak.
+  Dap = STEPWELL_PROTOCOL_DAP,
 };
 
 /// What becomes of guests when their debugger is gone without a word. What it has set goes in any case.

@@ -1257,7 +1257,7 @@ class Server(Managed):
     def __init__(self, store: Store, listen: str = "0", *, unix: Optional[Union[str, os.PathLike[str]]] = None,
                  descriptors: Optional[Tuple[int, int]] = None, protocol: str = "gdb", token: Optional[str] = None, wait: bool = False,
                  on_disconnect: str = "go_on", name: str = "") -> None:
-        protocols = {"gdb": c.STEPWELL_PROTOCOL_GDB}
+        protocols = {"gdb": c.STEPWELL_PROTOCOL_GDB, "dap": c.STEPWELL_PROTOCOL_DAP}
         ends = {"go_on": c.STEPWELL_ON_DISCONNECT_GO_ON, "wait": c.STEPWELL_ON_DISCONNECT_WAIT,
                 "end_guests": c.STEPWELL_ON_DISCONNECT_END_GUESTS}
         for value, known, what in ((protocol, protocols, "protocol"), (on_disconnect, ends, "on_disconnect")):

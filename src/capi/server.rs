@@ -24,6 +24,8 @@ pub type stepwell_protocol_t = i32;
 pub enum stepwell_protocol_enum {
     /// gdb's remote protocol with what LLDB adds for WebAssembly.
     STEPWELL_PROTOCOL_GDB = 0,
+    /// The Debug Adapter Protocol, which editors speak.
+    STEPWELL_PROTOCOL_DAP = 1,
 }
 
 /// What becomes of guests when their debugger is gone without a word, one of `enum stepwell_on_disconnect_enum`.
@@ -175,6 +177,7 @@ pub unsafe extern "C" fn stepwell_serve_options_protocol_set(
         let options = unsafe { borrow_mut(options, "options") }?;
         options.protocol = match protocol {
             _ if protocol == e::STEPWELL_PROTOCOL_GDB as i32 => Protocol::Gdb,
+            _ if protocol == e::STEPWELL_PROTOCOL_DAP as i32 => Protocol::Dap,
             _ => return Err(Error::new(ErrorKind::Argument, format!("there is no protocol {protocol}"))),
         };
         Ok(())

@@ -4,6 +4,7 @@
 //!   threads, events. It knows no protocol.
 //! * `link.rs` is how clients come: sockets, descriptors, tokens.
 //! * `gdb/` is gdb's remote protocol, for LLDB.
+//! * [`dap`] is the Debug Adapter Protocol, for editors.
 //! * `server.rs` puts them together: [`Server::serve`].
 //!
 //! A front end is a folder beside `session/`, such as `dap/`: it takes a [`session::Client`] and a `Link`, and reads
@@ -14,6 +15,7 @@
 //! [`Stop`](crate::debug::Stop) offer every host.
 #![forbid(unsafe_code)]
 
+pub mod dap;
 mod gdb;
 mod link;
 mod server;

@@ -1,5 +1,6 @@
 //! Serving: a session, a place where clients come to it, and a protocol that they speak. One call for a host.
 
+use super::dap;
 use super::gdb;
 use super::link::{Link, Listen, Listener};
 use super::session::{Outcome, OutputStream, Session, SessionOptions, ThreadId};
@@ -23,6 +24,8 @@ pub enum Protocol {
     /// gdb's remote protocol with what LLDB adds for WebAssembly.
     #[default]
     Gdb,
+    /// The Debug Adapter Protocol, which editors speak.
+    Dap,
 }
 
 /// How a store is served.
@@ -98,6 +101,8 @@ fn talk(mut link: Link, session: &Session, protocol: Protocol, token: Option<&st
     match (session.connect(), protocol) {
         (Ok(client), Protocol::Gdb) => gdb::serve(client, link),
         (Err(refused), Protocol::Gdb) => gdb::refuse(link, &refused.to_string()),
+        (Ok(client), Protocol::Dap) => dap::serve(client, link.into(), None),
+        (Err(refused), Protocol::Dap) => dap::refuse(link.into(), &refused.to_string()),
     }
 }
 

@@ -79,6 +79,7 @@ const RESERVED: &[Row] = &[
     ("gimli", &["dwarf"]),
     ("cpp_demangle", &["wasm"]),
     ("rustc_demangle", &["wasm"]),
+    ("serde_json", &["remote"]),
 ];
 
 /// Every breach of the floor plan in one file's source.

@@ -1,0 +1,618 @@
+//! Breakpoints: the client says which it wants, each time all of a kind; here is what it wants, and each thread's
+//! debugger is brought to that whenever its store is in hand. So breakpoints may be asked for before there is a
+//! program, and in modules that come later.
+
+use super::adapter::{Adapter, Phase};
+use super::data::Watch;
+use super::evaluate::{holds, log_text};
+use super::message::{Answer, Args, compact, event, failure};
+use super::sources::{matching_file, path_of};
+use crate::base::WasmOffset;
+use crate::debug::{
+    BreakOptions, BreakRequest, BreakTarget, Breakpoint, BreakpointId, Condition, Debugger, ExceptionStops, Stop,
+};
+use crate::remote::session::{NotStopped, ThreadId, Waker};
+use crate::runtime::{AsStoreMut, Module};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a guest is waited for that is to do what the client wants. Where none runs, it is done when one does.
+const PATIENCE: Duration = Duration::from_millis(150);
+
+/// So many breakpoints may be wanted.
+const MAX_WANTED: usize = 20_000;
+
+/// So many bytes of log messages wait to be sent; further ones are left out.
+const MAX_LOG: usize = 1 << 20;
+
+/// Whose list a breakpoint is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    File(String),
+    Generated(i64),
+    Functions,
+    Instructions,
+}
+
+/// Where a breakpoint is wanted.
+#[derive(Clone)]
+enum Target {
+    Line { line: u32, column: Option<u32> },
+    Function(String),
+    Instruction(Module, WasmOffset),
+}
+
+impl PartialEq for Target {
+    fn eq(&self, other: &Target) -> bool {
+        match (self, other) {
+            (Target::Line { line: a, column: b }, Target::Line { line, column }) => a == line && b == column,
+            (Target::Function(a), Target::Function(b)) => a == b,
+            (Target::Instruction(module, a), Target::Instruction(other, b)) => Module::same(module, other) && a == b,
+            _ => false,
+        }
+    }
+}
+
+/// Of which times that a breakpoint is come to it stops, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hit {
+    From(u64),
+    Exactly(u64),
+    UpTo(u64),
+    Each(u64),
+}
+
+impl Hit {
+    /// `5` is the fifth time and all behind it; `== 5`, `>= 5`, `> 5`, `<= 5`, `< 5`; `% 5` is each fifth time.
+    fn parse(text: &str) -> Answer<Hit> {
+        let text = text.trim();
+        let digits = text.trim_start_matches(['=', '>', '<', '%']).trim();
+        let operator = &text[..text.len() - text.trim_start_matches(['=', '>', '<', '%']).len()];
+        let wrong = || failure(format!("`{text}` is no count of hits: 5, == 5, >= 5, > 5, <= 5, < 5 or % 5"));
+        let number: u64 = digits.parse().map_err(|_| wrong())?;
+        Ok(match operator {
+            "" | ">=" => Hit::From(number),
+            ">" => Hit::From(number.checked_add(1).ok_or_else(wrong)?),
+            "=" | "==" => Hit::Exactly(number),
+            "<=" => Hit::UpTo(number),
+            "<" => Hit::UpTo(number.saturating_sub(1)),
+            "%" if number > 0 => Hit::Each(number),
+            _ => return Err(wrong()),
+        })
+    }
+
+    fn holds(self, count: u64) -> bool {
+        match self {
+            Hit::From(number) => count >= number,
+            Hit::Exactly(number) => count == number,
+            Hit::UpTo(number) => count <= number,
+            Hit::Each(number) => count.is_multiple_of(number),
+        }
+    }
+}
+
+/// What the client has asked for as a breakpoint.
+#[derive(Clone, PartialEq)]
+struct Asked {
+    list: List,
+    target: Target,
+    condition: Option<String>,
+    hit: Option<Hit>,
+    log: Option<String>,
+}
+
+/// What the client is told of a breakpoint.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Told {
+    verified: bool,
+    message: Option<String>,
+    file: Option<String>,
+    line: u32,
+    column: u32,
+    code: Option<(crate::runtime::ModuleId, u32)>,
+}
+
+struct Wanted {
+    id: i64,
+    asked: Asked,
+    /// Where it is set.
+    set: BTreeMap<ThreadId, BreakpointId>,
+    /// The file that it was set in.
+    file: Option<String>,
+    told: Told,
+    /// What the client knows of it.
+    known: Told,
+}
+
+/// Log messages on their way to the client, from guests' threads.
+struct Log {
+    waiting: Mutex<(Vec<String>, usize)>,
+    waker: Waker,
+}
+
+impl Log {
+    fn add(&self, text: String) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.1 += text.len();
+        if waiting.1 <= MAX_LOG {
+            waiting.0.push(text);
+        }
+        drop(waiting);
+        self.waker.wake();
+    }
+}
+
+/// What the client wants, which guests' threads do.
+pub(super) struct Table {
+    last: i64,
+    wanted: Vec<Wanted>,
+    /// What is to be removed.
+    gone: BTreeMap<ThreadId, Vec<BreakpointId>>,
+    pub(super) watches: Vec<Watch>,
+    exceptions: ExceptionStops,
+    log: Arc<Log>,
+    waker: Waker,
+}
+
+impl Table {
+    pub(super) fn new(waker: Waker) -> Table {
+        let log = Arc::new(Log { waiting: Mutex::default(), waker: waker.clone() });
+        Table {
+            last: 0,
+            wanted: Vec::new(),
+            gone: BTreeMap::new(),
+            watches: Vec::new(),
+            exceptions: ExceptionStops::None,
+            log,
+            waker,
+        }
+    }
+
+    /// A number for a breakpoint of any kind.
+    pub(super) fn number(&mut self) -> i64 {
+        self.last += 1;
+        self.last
+    }
+
+    /// What the client calls breakpoints at which a thread has stopped, and what kind they are.
+    pub(super) fn hits(&self, thread: ThreadId, ids: &[u32]) -> (Vec<i64>, &'static str) {
+        let hit = |wanted: &&Wanted| wanted.set.get(&thread).is_some_and(|id| ids.contains(&id.get()));
+        let found: Vec<&Wanted> = self.wanted.iter().filter(hit).collect();
+        let reason = match found.first().map(|wanted| &wanted.asked.list) {
+            Some(List::Functions) => "function breakpoint",
+            Some(List::Instructions) => "instruction breakpoint",
+            _ => "breakpoint",
+        };
+        (found.iter().map(|wanted| wanted.id).collect(), reason)
+    }
+
+    /// The list is to have these breakpoints: those that are there already stay. Their numbers.
+    fn replace(&mut self, list: &List, asked: Vec<Asked>) -> Answer<Vec<i64>> {
+        let (mut old, others): (Vec<Wanted>, Vec<Wanted>) =
+            std::mem::take(&mut self.wanted).into_iter().partition(|wanted| wanted.asked.list == *list);
+        self.wanted = others;
+        let mut numbers = Vec::with_capacity(asked.len());
+        let is_too_many = self.wanted.len() + asked.len() > MAX_WANTED;
+        for asked in asked.into_iter().filter(|_| !is_too_many) {
+            let wanted = match old.iter().position(|wanted| wanted.asked == asked) {
+                Some(at) => old.swap_remove(at),
+                None => {
+                    let id = self.number();
+                    let (set, told) = (BTreeMap::new(), Told::default());
+                    Wanted { id, asked, set, file: None, told: told.clone(), known: told }
+                }
+            };
+            numbers.push(wanted.id);
+            self.wanted.push(wanted);
+        }
+        for (thread, id) in old.into_iter().flat_map(|wanted| wanted.set) {
+            self.gone.entry(thread).or_default().push(id);
+        }
+        if is_too_many { Err(failure(format!("at most {MAX_WANTED} breakpoints"))) } else { Ok(numbers) }
+    }
+
+    /// A thread has ended, and what was set in it is gone.
+    pub(super) fn forget(&mut self, thread: ThreadId) {
+        self.gone.remove(&thread);
+        for wanted in &mut self.wanted {
+            wanted.set.remove(&thread);
+        }
+        self.watches.retain(|watch| !watch.is_of(thread));
+    }
+
+    /// Brings a thread's debugger to what is wanted.
+    fn bring(&mut self, stop: &mut Stop<'_>, thread: ThreadId) {
+        let debugger = stop.debugger();
+        if let Some(gone) = self.gone.remove(&thread) {
+            for id in gone {
+                // One that is gone already is one that the debugger has removed.
+                _ = debugger.remove(stop, id);
+            }
+        }
+        let modules: Vec<Module> = stop.as_store_mut().modules().cloned().collect();
+        for wanted in &mut self.wanted {
+            let file = wanted.file_in(&modules);
+            let is_elsewhere = file.is_some() && file != wanted.file;
+            if let Some(id) = wanted.set.get(&thread).copied().filter(|_| is_elsewhere) {
+                _ = debugger.remove(stop, id);
+                wanted.set.remove(&thread);
+            }
+            let error = match wanted.set.get(&thread) {
+                Some(_) => None,
+                None => {
+                    wanted.file = file;
+                    match wanted.set(stop, &debugger, &self.log) {
+                        Ok(id) => {
+                            wanted.set.insert(thread, id);
+                            None
+                        }
+                        Err(error) => Some(error.text),
+                    }
+                }
+            };
+            let set = wanted.set.get(&thread).and_then(|id| debugger.breakpoint(stop, *id).ok().flatten());
+            wanted.told = match (set, error) {
+                (Some(set), _) => Told::of(&set),
+                (None, Some(error)) if !wanted.told.verified => Told { message: Some(error), ..Told::default() },
+                (None, _) => std::mem::take(&mut wanted.told),
+            };
+        }
+        _ = debugger.stop_at_exceptions(stop, self.exceptions);
+        self.waker.wake();
+    }
+}
+
+impl Told {
+    fn of(set: &Breakpoint) -> Told {
+        let Some(place) = set.places.first() else {
+            let message = match &set.request.target {
+                BreakTarget::Line { .. } => "no module that is there has code of this file and line",
+                _ => "no module that is there has it",
+            };
+            return Told { message: Some(message.to_owned()), ..Told::default() };
+        };
+        Told::at(&place.module, place.offset)
+    }
+
+    fn at(module: &Module, offset: WasmOffset) -> Told {
+        let locations = module.locations(offset);
+        let at = locations.first().filter(|location| location.line() > 0);
+        Told {
+            verified: true,
+            message: None,
+            file: at.and_then(|location| location.file()).map(str::to_owned),
+            line: at.map_or(0, |location| location.line()),
+            column: at.map_or(0, |location| location.column()),
+            code: Some((module.id(), offset.get())),
+        }
+    }
+}
+
+impl Wanted {
+    /// The file of a module that the client's path means.
+    fn file_in(&self, modules: &[Module]) -> Option<String> {
+        let List::File(path) = &self.asked.list else { return None };
+        modules.iter().filter_map(|module| matching_file(module, path)).max_by_key(|file| file == path)
+    }
+
+    fn request(&self) -> BreakRequest {
+        match &self.asked.target {
+            Target::Function(name) => BreakRequest::function(None, name),
+            Target::Instruction(module, offset) => BreakRequest::offset(module, *offset),
+            Target::Line { line, column } => {
+                let path = match &self.asked.list {
+                    List::File(path) => path.as_str(),
+                    _ => "",
+                };
+                BreakRequest::line(None, self.file.as_deref().unwrap_or(path), *line, *column)
+            }
+        }
+    }
+
+    /// Sets it.
+    fn set(&self, stop: &mut Stop<'_>, debugger: &Debugger, log: &Arc<Log>) -> Answer<BreakpointId> {
+        let id = debugger.add_breakpoint(stop, self.request())?.id;
+        let Asked { condition, hit, log: message, .. } = &self.asked;
+        if condition.is_none() && hit.is_none() && message.is_none() {
+            return Ok(id);
+        }
+        // What the engine can do by itself, it does: nobody is called for what does not hold.
+        let by_engine = match (message, hit) {
+            (None, None) => Some(0),
+            (None, Some(Hit::From(number))) => Some(number.saturating_sub(1)),
+            _ => None,
+        };
+        let text = condition.as_deref().map(Condition::text);
+        if let Some(ignore) = by_engine
+            && !matches!(text, Some(Err(_)))
+        {
+            let condition = text.and_then(Result::ok);
+            let change = |options: &mut BreakOptions| {
+                (options.ignore, options.condition) = (ignore, condition);
+            };
+            if debugger.change_breakpoint(stop, id, change).is_ok() {
+                return Ok(id);
+            }
+        }
+        let asked = self.asked.clone();
+        let (log, count) = (log.clone(), AtomicU64::new(0));
+        let callback = Condition::callback(move |stop: &Stop<'_>| asked.stops(stop, &count, &log));
+        let change = |options: &mut BreakOptions| options.condition = Some(callback);
+        if let Err(error) = debugger.change_breakpoint(stop, id, change) {
+            _ = debugger.remove(stop, id);
+            return Err(error.into());
+        }
+        Ok(id)
+    }
+}
+
+impl Asked {
+    /// Whether a guest that has come to it stops. It is on the guest's thread.
+    fn stops(&self, stop: &Stop<'_>, count: &AtomicU64, log: &Log) -> bool {
+        let Some(frame) = stop.top() else { return false };
+        if let Some(condition) = &self.condition {
+            match holds(&frame, condition) {
+                Ok(true) => {}
+                Ok(false) => return false,
+                Err(error) => {
+                    log.add(format!("the condition `{condition}` cannot be evaluated: {}\n", error.text));
+                    return self.log.is_none();
+                }
+            }
+        }
+        let count = count.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.hit.is_some_and(|hit| !hit.holds(count)) {
+            return false;
+        }
+        match &self.log {
+            Some(message) => {
+                log.add(log_text(&frame, message) + "\n");
+                false
+            }
+            None => true,
+        }
+    }
+}
+
+impl Adapter {
+    /// Has a thread's debugger brought to what is wanted: at once, if its guest can be had.
+    pub(super) fn bring(&self, thread: ThreadId) {
+        let table = self.table.clone();
+        let bring = move |stop: &mut Stop<'_>| table.lock().unwrap_or_else(PoisonError::into_inner).bring(stop, thread);
+        let later = bring.clone();
+        // Before the program is begun, nobody has its store in hand.
+        let is_begun = !(self.launched && self.phase < Phase::Configured);
+        if !is_begun || self.client.with_guest(thread, PATIENCE, bring) == Err(NotStopped::Late) {
+            _ = self.client.later(thread, later);
+        }
+    }
+
+    /// Files in which the client has breakpoints are where it has them.
+    pub(super) fn learn_files(&mut self) {
+        let of = |wanted: &Wanted| match &wanted.asked.list {
+            List::File(path) => Some(path.clone()),
+            _ => None,
+        };
+        let paths: BTreeSet<String> = self.lock().wanted.iter().filter_map(of).collect();
+        paths.iter().for_each(|path| self.learn_file(path));
+    }
+
+    pub(super) fn bring_all(&self) {
+        self.client.threads().iter().for_each(|thread| self.bring(thread.id));
+    }
+
+    /// What the client is told of a breakpoint.
+    fn breakpoint_value(&mut self, id: i64, told: &Told, asked: &Asked) -> Value {
+        let code = told.code.and_then(|(module, offset)| {
+            let module = self.modules().into_iter().find(|known| known.id() == module)?;
+            Some(self.sources.code_address(&module, offset))
+        });
+        let (source, line) = match (&told.file, &asked.list) {
+            (_, List::Generated(reference)) => {
+                let line = if let Target::Line { line, .. } = asked.target { line } else { 0 };
+                (Some(json!({ "sourceReference": reference })), line)
+            }
+            (Some(file), _) => (Some(self.sources.file(file)), told.line),
+            (None, _) => (None, if let Target::Line { line, .. } = asked.target { line } else { 0 }),
+        };
+        compact(json!({
+            "id": id,
+            "verified": told.verified,
+            "message": told.message,
+            "source": source,
+            "line": (line > 0).then(|| self.line_out(line)),
+            "column": (told.column > 0 && told.line == line && line > 0).then(|| self.column_out(told.column)),
+            "instructionReference": code,
+            "reason": (!told.verified).then_some("pending"),
+        }))
+    }
+
+    /// Brings a list to what the client asks for, and tells what has become of it.
+    fn set_list(&mut self, list: &List, asked: Vec<Answer<Asked>>) -> Answer {
+        let good = asked.iter().filter_map(|asked| asked.as_ref().ok()).cloned().collect();
+        let numbers = self.lock().replace(list, good);
+        self.learn_files();
+        self.bring_all();
+        let mut numbers = numbers?.into_iter();
+        let mut values = Vec::with_capacity(asked.len());
+        let modules = self.modules();
+        for asked in asked {
+            let asked = match asked {
+                Ok(asked) => asked,
+                Err(error) => {
+                    values.push(json!({ "verified": false, "message": error.text, "reason": "failed" }));
+                    continue;
+                }
+            };
+            let id = numbers.next().ok_or_else(|| failure("a breakpoint is missing"))?;
+            let told = {
+                let mut table = self.lock();
+                let known = table.wanted.iter_mut().find(|wanted| wanted.id == id);
+                let Some(wanted) = known else { return Err(failure("a breakpoint is missing")) };
+                if wanted.set.is_empty() && wanted.told == Told::default() {
+                    wanted.told = wanted.foresee(&modules);
+                }
+                wanted.known = wanted.told.clone();
+                wanted.told.clone()
+            };
+            values.push(self.breakpoint_value(id, &told, &asked));
+        }
+        Ok(json!({ "breakpoints": values }))
+    }
+
+    /// Tells the client what has changed on guests' threads: breakpoints, and log messages.
+    pub(super) fn tell_table(&mut self) {
+        let (changed, log) = {
+            let mut table = self.lock();
+            let changed = table.wanted.iter_mut().filter(|wanted| wanted.known != wanted.told).map(|wanted| {
+                wanted.known = wanted.told.clone();
+                (wanted.id, wanted.told.clone(), wanted.asked.clone())
+            });
+            let changed: Vec<(i64, Told, Asked)> = changed.collect();
+            let log = std::mem::take(&mut *table.log.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+            (changed, log)
+        };
+        for (id, told, asked) in changed {
+            let value = self.breakpoint_value(id, &told, &asked);
+            self.send(event("breakpoint", json!({ "reason": "changed", "breakpoint": value })));
+        }
+        let is_cut = log.1 > MAX_LOG;
+        for text in log.0 {
+            self.send(event("output", json!({ "category": "console", "output": text })));
+        }
+        if is_cut {
+            let text = "(log messages came too fast, and some were left out)\n";
+            self.send(event("output", json!({ "category": "console", "output": text })));
+        }
+    }
+
+    /// What all kinds of breakpoints have.
+    fn asked(list: &List, target: Target, args: Args<'_>) -> Answer<Asked> {
+        let text = |name| Ok::<_, super::message::Failure>(args.opt_str(name)?.filter(|text| !text.trim().is_empty()));
+        let hit = text("hitCondition")?.map(Hit::parse).transpose()?;
+        let condition = text("condition")?.map(str::to_owned);
+        Ok(Asked { list: list.clone(), target, condition, hit, log: text("logMessage")?.map(str::to_owned) })
+    }
+
+    pub(super) fn request_set_breakpoints(&mut self, args: Args<'_>) -> Answer {
+        let source = args.object("source")?;
+        let generated = source.opt_int("sourceReference")?.filter(|reference| *reference > 0);
+        let list = match generated {
+            Some(reference) => List::Generated(reference),
+            None => List::File(path_of(source.str("path")?).to_owned()),
+        };
+        let mut asked = Vec::new();
+        for wanted in args.list("breakpoints")? {
+            let wanted = Args(wanted);
+            asked.push((|| {
+                let line = self.line_in(wanted.int("line")?)?;
+                let target = match generated {
+                    Some(reference) => {
+                        let (module, offset, _) = self.sources.instruction_of(reference, line)?;
+                        Target::Instruction(module, offset)
+                    }
+                    None => {
+                        let column = wanted.opt_int("column")?.and_then(|column| self.column_in(column));
+                        Target::Line { line, column }
+                    }
+                };
+                Adapter::asked(&list, target, wanted)
+            })());
+        }
+        let mut answer = self.set_list(&list, asked)?;
+        if generated.is_some() {
+            // These are at the lines that were asked for, unless they are refused.
+            let lines: Vec<Value> = args.list("breakpoints")?.iter().map(|wanted| wanted["line"].clone()).collect();
+            for (value, line) in answer["breakpoints"].as_array_mut().into_iter().flatten().zip(lines) {
+                if value["verified"] == true {
+                    value["line"] = line;
+                }
+            }
+        }
+        Ok(answer)
+    }
+
+    pub(super) fn request_set_function_breakpoints(&mut self, args: Args<'_>) -> Answer {
+        let of = |wanted: &Value| {
+            let wanted = Args(wanted);
+            Adapter::asked(&List::Functions, Target::Function(wanted.str("name")?.to_owned()), wanted)
+        };
+        let asked = args.list("breakpoints")?.iter().map(of).collect();
+        self.set_list(&List::Functions, asked)
+    }
+
+    pub(super) fn request_set_instruction_breakpoints(&mut self, args: Args<'_>) -> Answer {
+        let of = |wanted: &Value| {
+            let wanted = Args(wanted);
+            let offset = wanted.opt_int("offset")?.unwrap_or(0);
+            let (module, offset) = self.code(wanted.str("instructionReference")?, offset)?;
+            Adapter::asked(&List::Instructions, Target::Instruction(module, offset), wanted)
+        };
+        let asked = args.list("breakpoints")?.iter().map(of).collect();
+        self.set_list(&List::Instructions, asked)
+    }
+
+    pub(super) fn request_set_exception_breakpoints(&mut self, args: Args<'_>) -> Answer {
+        let mut filters: Vec<&str> = args.list("filters")?.iter().filter_map(Value::as_str).collect();
+        for option in args.list("filterOptions")? {
+            filters.push(Args(option).str("filterId")?);
+        }
+        if let Some(unknown) = filters.iter().find(|filter| !["traps", "all", "uncaught"].contains(*filter)) {
+            return Err(failure(format!("there is no filter `{unknown}`: there are traps, all and uncaught")));
+        }
+        self.traps = filters.contains(&"traps");
+        self.lock().exceptions = match (filters.contains(&"all"), filters.contains(&"uncaught")) {
+            (true, _) => ExceptionStops::All,
+            (false, true) => ExceptionStops::Uncaught,
+            (false, false) => ExceptionStops::None,
+        };
+        self.bring_all();
+        Ok(Value::Null)
+    }
+}
+
+impl Wanted {
+    /// Where it will stand, as far as that is known without a store.
+    fn foresee(&self, modules: &[Module]) -> Told {
+        let place = modules.iter().find_map(|module| {
+            let offset = match &self.asked.target {
+                Target::Function(name) => module.functions_named(name).ok()?.first()?.offset,
+                Target::Instruction(own, offset) => Some(*offset).filter(|_| Module::same(own, module))?,
+                Target::Line { line, column } => {
+                    let List::File(path) = &self.asked.list else { return None };
+                    let file = matching_file(module, path)?;
+                    module.line_places(&file, *line, *column)?.places.first()?.offset
+                }
+            };
+            Some(Told::at(module, offset))
+        });
+        let message = "it is set when a module comes that has it".to_owned();
+        place.unwrap_or(Told { message: Some(message), ..Told::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Hit;
+
+    #[test]
+    fn counts_of_hits() {
+        let stops = |text: &str| -> Vec<u64> {
+            let hit = Hit::parse(text).unwrap();
+            (1..=6).filter(|count| hit.holds(*count)).collect()
+        };
+        assert_eq!(stops("3"), [3, 4, 5, 6]);
+        assert_eq!(stops(">= 5"), [5, 6]);
+        assert_eq!(stops(">5"), [6]);
+        assert_eq!(stops("== 2"), [2]);
+        assert_eq!(stops("<=2"), [1, 2]);
+        assert_eq!(stops("<2"), [1]);
+        assert_eq!(stops("% 3"), [3, 6]);
+        for wrong in ["", "x", "%0", "!5", "-1", "=> 5", "5 5"] {
+            assert!(Hit::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
