@@ -9,6 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use stepwell::remote::session::OutputStream;
 use stepwell::wasi::{Access, WasiConfig};
 use stepwell::{Linker, Store, StoreLimits};
 
@@ -44,7 +45,16 @@ fn environment(options: &Options) -> Vec<(Vec<u8>, Vec<u8>)> {
 /// Defines WASI.
 pub fn define_wasi(options: &Options, linker: &mut Linker, store: &mut Store) -> Run<()> {
     let mut config = WasiConfig::new();
-    config.inherit_stdin().inherit_stdout().inherit_stderr();
+    match &options.told {
+        None => {
+            config.inherit_stdin().inherit_stdout().inherit_stderr();
+        }
+        Some(session) => {
+            let (out, err) = (session.clone(), session.clone());
+            config.set_stdout(move |bytes: &[u8]| out.output(OutputStream::Out, bytes));
+            config.set_stderr(move |bytes: &[u8]| err.output(OutputStream::Err, bytes));
+        }
+    }
     // What `--invoke` calls is given them as values.
     let behind: &[_] = if options.invoke.is_some() { &[] } else { &options.arguments };
     let arguments = std::iter::once(&options.module).chain(behind);

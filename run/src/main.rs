@@ -7,7 +7,7 @@
 //! - `load.rs` and `split.rs` read files, `host.rs` gives the guest what it gets, `guest.rs` runs it;
 //! - `looking.rs` and `show.rs` print while it runs, `page.rs` makes a page of coverage;
 //! - `values.rs` reads and writes values;
-//! - `debugger/` is the debugger in the terminal.
+//! - `debugger/` is the debugger in the terminal, `serve.rs` has those of other programs.
 
 mod debugger;
 mod end;
@@ -17,6 +17,7 @@ mod load;
 mod looking;
 mod options;
 mod page;
+mod serve;
 mod show;
 mod split;
 mod values;
@@ -48,8 +49,11 @@ fn ask() -> Run<i32> {
         Asked::Help => guest::print(options::HELP).map(|()| 0),
         Asked::Version => guest::print(concat!("stepwell-run ", env!("CARGO_PKG_VERSION"), "\n")).map(|()| 0),
         Asked::Run(options) if options.debug => debugger::debug(Arc::new(*options)),
-        // A server for gdb, LLDB or an editor begins here, too: it takes the place of who looks at the stops.
-        Asked::Run(options) => run(&Arc::new(*options)),
+        Asked::Run(options) if options.is_adapter() => serve::adapter(*options),
+        Asked::Run(options) => match &options.served {
+            Some(served) => serve::run(&options, served),
+            None => run(&Arc::new(*options)),
+        },
     }
 }
 

@@ -5,6 +5,7 @@ use crate::values::digits_of;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::time::Duration;
+use stepwell::remote::session::Session;
 
 /// What `--help` says.
 pub const HELP: &str = "\
@@ -32,6 +33,11 @@ Debugging:
   --debug                   a debugger in the terminal: `help` there says more
   -x FILE, --ex COMMAND     commands for it, before it asks for any. Can be repeated
   --batch                   commands from -x and --ex alone; its exit status is then the program's
+  --gdb [ADDR:]PORT         serve it to LLDB, at an address of this machine; port 0: any that is free
+  --dap [ADDR:]PORT         serve it to an editor, by the Debug Adapter Protocol
+  --no-wait                 with these: do not wait for a debugger before the first instruction
+  --dap -                   be an editor's debug adapter on standard input and output. Without MODULE: the editor
+                            says which program; it gets the folder it is run in, if no --dir is there
 
 Looking inside, while it runs:
   --break WHERE             stop at a function, `FILE:LINE`, offset (12, 0xc) or `#`function index; print the
@@ -74,6 +80,15 @@ pub enum Script {
     File(OsString),
     /// One command.
     Command(String),
+}
+
+/// For whom the guest is served, and at which address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// gdb's remote protocol, for LLDB.
+    Gdb(String),
+    /// The Debug Adapter Protocol; `-` is standard input and output.
+    Dap(String),
 }
 
 /// What was asked for.
@@ -133,6 +148,13 @@ pub struct Options {
     pub scripts: Vec<Script>,
     /// It asks for no others.
     pub batch: bool,
+    /// `--gdb` and `--dap`.
+    pub served: Option<Served>,
+    /// A debugger is not waited for.
+    pub no_wait: bool,
+    /// Who is told what the guest writes, in the place of our standard output, and then nothing is read from our
+    /// standard input.
+    pub told: Option<Session>,
 }
 
 /// What the command line asks for.
@@ -151,9 +173,14 @@ impl Options {
         self.show_trap || self.simple || self.trace_calls || self.trace_instructions || !self.breakpoints.is_empty()
     }
 
+    /// Whether an editor says what is to be done.
+    pub fn is_adapter(&self) -> bool {
+        matches!(&self.served, Some(Served::Dap(address)) if address == "-")
+    }
+
     /// Whether a debugger is attached.
     pub fn needs_debugger(&self) -> bool {
-        self.shows() || self.core_dump.is_some() || self.coverage.is_some() || self.debug
+        self.shows() || self.core_dump.is_some() || self.coverage.is_some() || self.debug || self.served.is_some()
     }
 }
 
@@ -244,6 +271,9 @@ pub fn read(arguments: Vec<OsString>) -> Run<Asked> {
             ("-g", None) => options.show_trap = true,
             ("--debug", None) => options.debug = true,
             ("--batch", None) => (options.batch, options.debug) = (true, true),
+            ("--gdb", _) => options.served = Some(Served::Gdb(reader.text(name, behind)?)),
+            ("--dap", _) => options.served = Some(Served::Dap(reader.text(name, behind)?)),
+            ("--no-wait", None) => options.no_wait = true,
             ("--simple", None) => options.simple = true,
             ("--stats", None) => options.stats = true,
             ("--precompiled", None) => options.precompiled = true,
@@ -293,7 +323,14 @@ pub fn read(arguments: Vec<OsString>) -> Run<Asked> {
             _ => return Err(unknown()),
         }
     };
-    options.module = module.ok_or_else(|| Ending::new(USAGE, "which module? See --help"))?;
+    if options.is_adapter() != module.is_none() {
+        let message = match module {
+            Some(_) => "--dap -: the editor says which module; give --dap a port to debug this one",
+            None => "which module? See --help",
+        };
+        return Err(Ending::new(USAGE, message));
+    }
+    options.module = module.unwrap_or_default();
     options.arguments = reader.arguments.collect();
     if !options.debug && !options.scripts.is_empty() {
         return Err(Ending::new(
@@ -310,8 +347,17 @@ pub fn read(arguments: Vec<OsString>) -> Run<Asked> {
         ("--coverage", options.coverage.is_some()),
         ("--stats", options.stats),
     ];
-    if let Some((other, _)) = others.iter().find(|(_, is_asked)| options.debug && *is_asked) {
-        return Err(Ending::new(USAGE, format_args!("{other} and --debug do not go together")));
+    let debugs = match &options.served {
+        _ if options.debug => Some("--debug"),
+        Some(Served::Gdb(_)) => Some("--gdb"),
+        Some(Served::Dap(_)) => Some("--dap"),
+        None => None,
+    };
+    if options.debug && options.served.is_some() {
+        return Err(Ending::new(USAGE, "--debug goes with neither --gdb nor --dap: one debugger at a time"));
+    }
+    if let (Some(debugs), Some((other, _))) = (debugs, others.iter().find(|(_, is_asked)| *is_asked)) {
+        return Err(Ending::new(USAGE, format_args!("{other} and {debugs} do not go together")));
     }
     Ok(Asked::Run(Box::new(options)))
 }
