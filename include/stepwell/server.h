@@ -36,6 +36,8 @@ typedef enum stepwell_output_enum {
 typedef enum stepwell_protocol_enum {
   /** gdb's remote protocol with what LLDB adds for WebAssembly. */
   STEPWELL_PROTOCOL_GDB = 0,
+  /** The Debug Adapter Protocol, which editors speak. */
+  STEPWELL_PROTOCOL_DAP = 1,
 } stepwell_protocol_enum;
 
 /** How a store is served to debuggers of other programs. */

@@ -464,6 +464,7 @@ STEPWELL_OUTPUT_OUT = 0
 STEPWELL_OUTPUT_ERR = 1
 STEPWELL_OUTPUT_HOST = 2
 STEPWELL_PROTOCOL_GDB = 0
+STEPWELL_PROTOCOL_DAP = 1
 class stepwell_serve_options_t(Structure): pass
 class stepwell_server_t(Structure): pass
 stepwell_protocol_t = c_int32
