@@ -128,9 +128,9 @@ mod tests {
             assert!(touched(&sample, 10).is_none(), "this system does not tell");
             return;
         }
-        assert_eq!(touched(&sample, 0).unwrap(), []);
+        assert_eq!(touched(&sample, 0).unwrap(), [0; 0]);
         (0..OPEN).for_each(|page| assert_eq!(sample.read(page), if IMAGE.contains(&page) { page as u8 } else { 0 }));
-        assert_eq!(touched(&sample, 0).unwrap(), []);
+        assert_eq!(touched(&sample, 0).unwrap(), [0; 0]);
         [0, 3, 4, 5, 11, 20, 31].into_iter().for_each(|page| sample.write(page, 9));
         assert_eq!(touched(&sample, 7).unwrap(), [0, 3, 4, 5, 11, 20, 31]);
         assert!(touched(&sample, 6).is_none());
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(private_pages(sample.range(3..3), 0..0, 0).unwrap().pages(), 0);
         // Given back, they are as they were.
         sample.discard(0..OPEN);
-        assert_eq!(touched(&sample, 0).unwrap(), []);
+        assert_eq!(touched(&sample, 0).unwrap(), [0; 0]);
         // A page of zeros in the place of one of the file's is none of the file's.
         let page = sample.range(6..7);
         // SAFETY: a part of the mapping.
@@ -160,9 +160,9 @@ mod tests {
             assert!(filled_pages(sample.range(pages), &mut |range| found.push(range)));
             sample.pages(found)
         };
-        assert_eq!(filled(12..32), []);
+        assert_eq!(filled(12..32), [0; 0]);
         (12..32).for_each(|page| assert_eq!(sample.read(page), 0));
-        assert_eq!(filled(12..32), []);
+        assert_eq!(filled(12..32), [0; 0]);
         [12, 20, 21, 31].into_iter().for_each(|page| sample.write(page, 9));
         assert_eq!(filled(12..32), [12, 20, 21, 31]);
         assert_eq!((filled(13..21), filled(22..22)), (vec![20], vec![]));
@@ -235,6 +235,6 @@ mod tests {
         // SAFETY: waits for the child just made.
         assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
         assert_eq!(status, 0);
-        assert_eq!(touched(&sample, 2).unwrap(), []);
+        assert_eq!(touched(&sample, 2).unwrap(), [0; 0]);
     }
 }
