@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Runs stepwell-run with many command lines, and all examples of docs/stepwell-run.md: `run_test.py STEPWELL-RUN`."""
+import itertools
+import json
 import os
 import re
 import resource
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -613,6 +616,107 @@ class CommandLines(Case):
         for wrong in ["x", "-1", "0", "nan", "1s", ""]:
             self.fails(2, "--timeout", "--timeout", wrong, PROGRAM)
         self.fails(2, "--fuel", "--fuel", "-1", PROGRAM)
+
+
+class Serving(Case):
+    """Debuggers of other programs: that they are let in, and told how it ends. What they can do is tested with the library."""
+
+    def served(self, *arguments):
+        """A run that serves its guest, and a connection to it."""
+        run = subprocess.Popen([RUN, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.folder)
+        self.addCleanup(run.stdout.close)
+        self.addCleanup(run.stderr.close)
+        self.addCleanup(run.wait)
+        self.addCleanup(run.kill)
+        said = run.stderr.readline().decode()
+        port = re.fullmatch(r"stepwell-run: a debugger is waited for at 127\.0\.0\.1:(\d+)\n", said)
+        self.assertTrue(port, said)
+        connection = socket.create_connection(("127.0.0.1", int(port[1])), 30)
+        self.addCleanup(connection.close)
+        return run, connection, connection.makefile("rb")
+
+    def test_gdb(self):
+        run, connection, answers = self.served("--gdb", "0", PROGRAM, "env")
+
+        def ask(text):
+            connection.sendall(f"${text}#{sum(text.encode()) % 256:02x}".encode())
+            self.assertEqual(answers.read(1), b"+")
+            packet = b""
+            while not packet.endswith(b"#"):
+                packet += answers.read(1)
+            answers.read(2)
+            connection.sendall(b"+")
+            return packet.decode()
+
+        self.assertRegex(ask("?"), r"^\$T")
+        self.assertIn("program.wasm", ask("qXfer:libraries:read::0,fff"))
+        while True:
+            told = ask("c")
+            if not told.startswith("$T"):
+                break
+        self.assertEqual((told, run.wait(30)), ("$W00#", 0))
+
+    def messages(self, answers):
+        while True:
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                byte = answers.read(1)
+                if not byte:
+                    return
+                head += byte
+            yield json.loads(answers.read(int(re.search(rb"Content-Length: (\d+)", head)[1])))
+
+    def talk(self, write, answers, begin):
+        """A dialogue to the end of the program: what was written, and its exit status."""
+        sequence = itertools.count(1)
+
+        def ask(command, **arguments):
+            text = json.dumps({"seq": next(sequence), "type": "request", "command": command, "arguments": arguments}).encode()
+            write(b"Content-Length: %d\r\n\r\n%s" % (len(text), text))
+
+        output, status = "", None
+        ask("initialize", adapterID="stepwell")
+        ask(*begin[:1], **begin[1])
+        for message in self.messages(answers):
+            if message["type"] == "response":
+                self.assertTrue(message["success"], message)
+            elif message["event"] == "initialized":
+                ask("configurationDone")
+            elif message["event"] == "output":
+                output += message["body"]["output"]
+            elif message["event"] == "exited":
+                status = message["body"]["exitCode"]
+            elif message["event"] == "terminated":
+                ask("disconnect")
+                break
+        return output, status
+
+    def test_an_editors_adapter(self):
+        run = subprocess.Popen([RUN, "--dap", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=self.folder)
+        for close in (run.stdin.close, run.stdout.close, run.wait, run.kill):
+            self.addCleanup(close)
+
+        def write(data):
+            run.stdin.write(data)
+            run.stdin.flush()
+
+        begin = "launch", {"program": str(PROGRAM), "args": ["env"], "env": {"A": "1"}}
+        output, status = self.talk(write, run.stdout, begin)
+        self.assertIn("A=1\n", output)
+        self.assertEqual((status, run.wait(30)), (0, 0))
+
+    def test_an_editor_at_a_port(self):
+        run, connection, answers = self.served("--dap", "127.0.0.1:0", "--env", "A=1", PROGRAM, "env")
+        _, status = self.talk(connection.sendall, answers, ("attach", {}))
+        self.assertEqual((status, run.wait(30), run.stdout.read()), (0, 0, b"A=1\n"))
+
+    def test_wrong_ones(self):
+        self.fails(2, "which module", "--gdb", "0")
+        self.fails(2, "the editor says which module", "--dap", "-", PROGRAM)
+        self.fails(2, "one debugger at a time", "--debug", "--gdb", "0", PROGRAM)
+        self.fails(2, "--trace and --gdb", "--trace=calls", "--gdb", "0", PROGRAM)
+        self.fails(1, "is no address", "--gdb", "nowhere", PROGRAM)
+        self.fails(1, "other machines", "--dap", "0.0.0.0:0", PROGRAM)
 
 
 class Document(Case):
