@@ -1,12 +1,13 @@
-//! Expressions: what a client types, watches, hovers over, or gives a breakpoint for its condition. All that the rest
-//! of the adapter knows of them is here, and all that is here is asked of [`Frame::variable`], [`Frame::evaluate`] and
-//! [`Stop::assign`](crate::debug::Stop::assign).
+//! Expressions: what a client types, watches, hovers over, or gives a breakpoint for its condition. What they mean is
+//! the debugger's affair: all that the rest of the adapter knows of them is here, and all that is here is asked of
+//! [`Frame::variable`] and [`Stop::evaluate`](crate::debug::Stop::evaluate).
 
 use super::adapter::Adapter;
 use super::handles::FrameHandle;
 use super::message::{Answer, Args, compact, failure};
-use crate::debug::{Frame, FrameVariable, Stop};
+use crate::debug::{EvaluateOptions, Frame, FrameVariable, Stop};
 use crate::dwarf::{Scalar, ValueKind};
+use crate::runtime::Instance;
 
 /// The longest text that a log message comes to.
 const MAX_LOG: usize = 16 << 10;
@@ -59,36 +60,15 @@ pub(super) fn show(frame: &Frame<'_>, variable: &FrameVariable) -> Shown {
     }
 }
 
-/// What an expression comes to, and what is inside of it, if it is something that can be looked into.
-fn evaluate(frame: &Frame<'_>, level: usize, text: &str) -> Answer<(Shown, Option<FrameVariable>)> {
-    let found = match frame.variable(level, text) {
-        Ok(variable) => return Ok((show(frame, &variable), Some(variable))),
-        Err(error) => error,
-    };
-    // It may be more than a variable.
-    match frame.evaluate(text) {
-        Ok(value) if level == 0 => {
-            let shown = Shown { is_writable: false, ..Shown::plain(value.text, &value.type_name) };
-            Ok((shown, None))
-        }
-        _ => Err(found.into()),
-    }
-}
-
 /// Whether an expression holds: whether it is another number than 0.
 pub(super) fn holds(frame: &Frame<'_>, text: &str) -> Answer<bool> {
-    if let Ok(number) = frame.variable(0, text).and_then(|variable| variable.number(frame)) {
-        return Ok(match number {
-            Scalar::Signed(number) => number != 0,
-            Scalar::Unsigned(number) => number != 0,
-            Scalar::Float(number) => number != 0.0,
-            Scalar::Bool(holds) => holds,
-            Scalar::Char(letter) => letter != 0,
-        });
-    }
-    let value = frame.evaluate(text)?;
-    let value = value.text.split_whitespace().next().unwrap_or("");
-    Ok(!matches!(value, "0" | "0x0" | "0.0" | "false" | "nullptr" | "null"))
+    Ok(match frame.variable(0, text)?.number(frame)? {
+        Scalar::Signed(number) => number != 0,
+        Scalar::Unsigned(number) => number != 0,
+        Scalar::Float(number) => number != 0.0,
+        Scalar::Bool(holds) => holds,
+        Scalar::Char(letter) => letter != 0,
+    })
 }
 
 /// A log message with the values of the expressions in its braces; `\{` is a brace.
@@ -107,11 +87,11 @@ pub(super) fn log_text(frame: &Frame<'_>, message: &str) -> String {
             rest = &rest[at..];
             break;
         };
-        match evaluate(frame, 0, expression.trim()) {
-            Ok((shown, _)) => text.push_str(&shown.text),
+        match frame.variable(0, expression.trim()) {
+            Ok(variable) => text.push_str(&show(frame, &variable).text),
             Err(error) => {
                 text.push('<');
-                text.push_str(&error.text);
+                text.push_str(error.message());
                 text.push('>');
             }
         }
@@ -121,22 +101,17 @@ pub(super) fn log_text(frame: &Frame<'_>, message: &str) -> String {
     text
 }
 
-/// `path = value`, if that is what a text is.
-fn assignment(text: &str) -> Option<(&str, &str)> {
-    let bytes = text.as_bytes();
-    let at = bytes.iter().position(|byte| *byte == b'=')?;
-    let is_operator = bytes.get(at + 1) == Some(&b'=') || at > 0 && b"=!<>+-*/%&|^".contains(&bytes[at - 1]);
-    (!is_operator).then(|| (text[..at].trim(), text[at + 1..].trim()))
-}
-
-/// Gives what an expression leads to another value.
-fn assign(stop: &mut Stop<'_>, frame: FrameHandle, path: &str, value: &str) -> Answer<()> {
-    let gone = || failure("the frame is gone");
-    if frame.level == 0 {
-        return Ok(stop.assign(frame.index, path, value)?);
-    }
-    let variable = stop.frame(frame.index).ok_or_else(gone)?.variable(frame.level, path)?;
-    Ok(stop.assign_variable(frame.index, &variable, value)?)
+/// Evaluates in a frame: what it comes to, as it is shown.
+fn evaluate(
+    stop: &mut Stop<'_>,
+    handle: FrameHandle,
+    text: &str,
+    allowed: bool,
+) -> Answer<(Shown, FrameVariable, Option<Instance>)> {
+    let options = EvaluateOptions { level: handle.level, assign: allowed, call: allowed };
+    let variable = stop.evaluate(handle.index, text, options)?;
+    let frame = stop.frame(handle.index).ok_or_else(|| failure("the frame is gone"))?;
+    Ok((show(&frame, &variable), variable, frame.instance()))
 }
 
 impl Adapter {
@@ -150,24 +125,13 @@ impl Adapter {
     pub(super) fn request_evaluate(&mut self, args: Args<'_>) -> Answer {
         let text = args.str("expression")?.trim().to_owned();
         let handle = self.frame_of(args)?;
-        // Hovering and watching change nothing.
-        let may_assign = args.opt_str("context")? == Some("repl");
+        // Hovering and watching change nothing, and call nothing.
+        let may_change = args.opt_str("context")? == Some("repl");
         let expression = text.clone();
-        let (shown, variable, instance) = self.at_stop(handle.thread, move |stop| {
-            let gone = || failure("the frame is gone");
-            let target = assignment(&text).filter(|_| may_assign);
-            let found = match target {
-                Some((path, value)) => {
-                    assign(stop, handle, path, value)?;
-                    evaluate(&stop.frame(handle.index).ok_or_else(gone)?, handle.level, path)
-                }
-                None => evaluate(&stop.frame(handle.index).ok_or_else(gone)?, handle.level, &text),
-            };
-            let (shown, variable) = found?;
-            Ok((shown, variable, stop.frame(handle.index).and_then(|frame| frame.instance())))
-        })?;
+        let evaluate = move |stop: &mut Stop<'_>| evaluate(stop, handle, &text, may_change);
+        let (shown, variable, instance) = self.at_stop(handle.thread, evaluate)?;
         let instance = self.instance_number(instance);
-        let mut value = self.shown_value(handle, instance, shown, variable, &expression)?;
+        let mut value = self.shown_value(handle, instance, shown, Some(variable), &expression)?;
         value["result"] = value["value"].take();
         Ok(compact(value))
     }
@@ -176,27 +140,9 @@ impl Adapter {
         let (path, text) = (args.str("expression")?.to_owned(), args.str("value")?.to_owned());
         let handle = self.frame_of(args)?;
         let expression = path.clone();
-        let (shown, variable, instance) = self.at_stop(handle.thread, move |stop| {
-            assign(stop, handle, &path, &text)?;
-            let frame = stop.frame(handle.index).ok_or_else(|| failure("the frame is gone"))?;
-            let (shown, variable) = evaluate(&frame, handle.level, &path)?;
-            Ok((shown, variable, frame.instance()))
-        })?;
+        let evaluate = move |stop: &mut Stop<'_>| evaluate(stop, handle, &format!("{path} = {text}"), true);
+        let (shown, variable, instance) = self.at_stop(handle.thread, evaluate)?;
         let instance = self.instance_number(instance);
-        self.shown_value(handle, instance, shown, variable, &expression).map(compact)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::assignment;
-
-    #[test]
-    fn an_assignment_is_no_comparison() {
-        assert_eq!(assignment("p->x = 3"), Some(("p->x", "3")));
-        assert_eq!(assignment("x=-1"), Some(("x", "-1")));
-        for other in ["x == 3", "x != 3", "x <= 3", "x >= 3", "x += 3", "x"] {
-            assert_eq!(assignment(other), None, "{other}");
-        }
+        self.shown_value(handle, instance, shown, Some(variable), &expression).map(compact)
     }
 }

@@ -53,7 +53,9 @@ pub(super) fn parse_value(like: &Val, text: &str) -> Answer<Val> {
             Some(hex) => i128::from_str_radix(hex, 16),
             None => digits.parse::<i128>(),
         };
-        let number = number.ok().and_then(|number| number.checked_mul(sign)).ok_or_else(|| wrong(ty))?;
+        // One sign is enough.
+        let number = number.ok().filter(|_| !digits.contains(['-', '+']));
+        let number = number.and_then(|number| number.checked_mul(sign)).ok_or_else(|| wrong(ty))?;
         let fits = number >= -(1i128 << (bits - 1)) && number < 1i128 << bits;
         if fits { Ok(number) } else { Err(wrong(ty)) }
     };
