@@ -282,7 +282,7 @@ class Sessions(Case):
         self.sees(t, "p/t x", r"= 101$")
         self.sees(t, "p/z 10", r"= 0x0000000a$")
         self.sees(t, "p $local0", r"= -?\d+$")
-        self.sees(t, "p $nothing", r"\$localN")
+        self.sees(t, "p $nothing", r"there is no register `\$nothing`")
         self.sees(t, "info registers", r"^pc +0x", r"^\$local0", r"^\$global0 \(__stack_pointer\)")
         self.sees(t, "disas", r"^twice:$", r"^=> 0x[0-9a-f]+: ")
         self.sees(t, "x/3i $pc", r"^=> 0x", r"^   0x", r"^   0x")

@@ -80,7 +80,7 @@ class Commands(Case):
         self.assertEqual(said[15], ["stopped by step", "> #0 deliver (warehouse.c:368) at 0x84c",
                                     "  368 ->     good *g = find_good(o->good);", "display o->number: 17"])
         self.assertRegex(said[16][1], r"#0 hash \(")
-        self.assertTrue(said[17][0].startswith("display o->number: (there is no variable `o`"), said[17])
+        self.assertTrue(said[17][0].startswith("display o->number: (in `o->number`, at column 1: there is no variable `o`"), said[17])
         self.assertEqual(said[18], [""])
         self.assertEqual(said[19][0], "stopped by step")
         self.assertNotIn("display", "".join(said[19]))

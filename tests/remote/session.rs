@@ -741,12 +741,16 @@ fn several_stores_are_threads() {
     let module = parse(&engine, LATER.replace("(start $begin)", "(export \"begin\" (func $begin))").as_str());
     let session = Session::new(SessionOptions::default());
     let client = session.connect().unwrap();
-    let mut guests = Vec::new();
+    let mut stores = Vec::new();
     for name in ["one", "two"] {
         let mut store = Store::new(&engine);
         let thread = session.add(&mut store, name).unwrap();
         assert!(matches!(client.next_event(Some(SOON)), Some(SessionEvent::Added(added)) if added == thread));
         client.pause(thread).unwrap();
+        stores.push(store);
+    }
+    let mut guests = Vec::new();
+    for mut store in stores {
         let module = module.clone();
         guests.push(spawn(move || {
             let instance = Instance::new(&mut store, &module, &[]).unwrap();
