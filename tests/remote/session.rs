@@ -456,6 +456,18 @@ fn one_client_at_a_time() {
 }
 
 #[test]
+fn a_closed_session_lets_guests_go_whose_client_is_still_there() {
+    let host = host(SessionOptions { wait: true, ..SessionOptions::default() });
+    let session = host.session.clone();
+    let client = session.connect().unwrap();
+    let guest = call(host, "two", &[]);
+    stopped(&client);
+    session.close();
+    assert_eq!(guest.join().unwrap().0.unwrap(), 3);
+    drop(client);
+}
+
+#[test]
 fn a_closed_session_lets_guests_go_and_a_removed_store_runs_production_code() {
     let host = host(SessionOptions { wait: true, ..SessionOptions::default() });
     let (session, thread) = (host.session.clone(), host.thread);

@@ -75,6 +75,14 @@ impl Thread {
         self.pauser.pause();
     }
 
+    /// Guests that stand go on, also where another client comes, or the last one stays, before their threads have done
+    /// so.
+    fn let_go(&mut self) {
+        for standing in &mut self.stops {
+            standing.answer.get_or_insert(Action::Continue);
+        }
+    }
+
     /// Whether somebody waits for the guest to stop, though no client may see it.
     pub(super) fn is_wanted(&self) -> bool {
         self.pause || self.stale || self.ends.is_some() || !self.jobs.is_empty()
@@ -202,10 +210,7 @@ impl State {
         for thread in self.threads.values_mut() {
             thread.abandon();
             if !holds {
-                // Also where another client comes before their threads have gone on.
-                for standing in &mut thread.stops {
-                    standing.answer.get_or_insert(Action::Continue);
-                }
+                thread.let_go();
             }
             if thread.ends.is_none() {
                 thread.ends = ends.clone();
@@ -216,7 +221,10 @@ impl State {
     /// Nobody is let in any more, and who is there is heard no longer.
     pub(super) fn close(&mut self) {
         self.closed = true;
-        self.threads.values_mut().for_each(Thread::abandon);
+        for thread in self.threads.values_mut() {
+            thread.abandon();
+            thread.let_go();
+        }
     }
 
     /// A store is gone, or its guest has ended.
