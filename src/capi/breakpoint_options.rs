@@ -262,13 +262,14 @@ pub unsafe extern "C" fn stepwell_breakpoint_instance(
     or_null("stepwell_breakpoint_instance", || {
         // SAFETY: C passes a live debugger or NULL.
         let (found, object) = unsafe { (find(debugger, breakpoint)?, borrow(debugger, "debugger")?) };
-        let instance = found.options.instance;
+        let entered = object.cell.enter_to_look()?;
+        let instance = found.options.instance.and_then(|instance| entered.find_instance(instance));
         Ok(instance.map_or_else(Own::null, |instance| Own::new(Object::new(&object.cell, instance))))
     })
 }
 
-/// Has a breakpoint stop the frames of one instance only, or those of all, with NULL. Keep a handle of the instance for
-/// as long: the breakpoint does not keep it from being collected.
+/// Has a breakpoint stop the frames of one instance only, or those of all, with NULL. It does not keep the instance from
+/// being collected: then it stops nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]
@@ -281,8 +282,11 @@ pub unsafe extern "C" fn stepwell_breakpoint_instance_set(
     or_error("stepwell_breakpoint_instance_set", || {
         let instance = match instance.is_null() {
             true => None,
-            // SAFETY: C passes a live instance or NULL.
-            false => Some(unsafe { instance::get(instance) }?.1),
+            false => {
+                // SAFETY: C passes a live instance or NULL.
+                let (object, instance) = unsafe { instance::get(instance) }?;
+                Some(instance.id(&*object.cell.enter_to_look()?)?)
+            }
         };
         // SAFETY: C passes a live debugger or NULL.
         unsafe { change(debugger, breakpoint, |options| options.instance = instance) }

@@ -339,7 +339,14 @@ fn with<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) -> Re
         }
         at = live.before.get();
     }
-    with_lent(number, what, body)
+    // Rare, and so it is there once, whatever is done.
+    let mut body = Some(body);
+    let mut done = None;
+    with_lent(number, what, &mut |live| {
+        done = body.take().map(|body| body(live));
+        Ok(())
+    })?;
+    done.unwrap_or_else(|| Err(over(what)))
 }
 
 /// Does something with a stop, unless an expression that is evaluated at it has it in its hands.
@@ -355,7 +362,7 @@ fn at_hand<R>(live: &Live, body: impl FnOnce(&Live) -> Result<R>) -> Result<R> {
 
 /// Does something with a stop that its thread has lent.
 #[cold]
-fn with_lent<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) -> Result<R> {
+fn with_lent(number: u64, what: &str, body: &mut dyn FnMut(&Live) -> Result<()>) -> Result<()> {
     let list = lent();
     let Some(found) = list.iter().find(|lent| lent.id == number) else {
         drop(list);
@@ -391,7 +398,7 @@ fn standing() -> MutexGuard<'static, Vec<Arc<Standing>>> {
 }
 
 /// Does something with a stop that is answered later.
-fn with_standing<R>(number: u64, what: &str, body: impl FnOnce(&Live) -> Result<R>) -> Result<R> {
+fn with_standing(number: u64, what: &str, body: &mut dyn FnMut(&Live) -> Result<()>) -> Result<()> {
     let found = standing().iter().find(|standing| standing.live.id == number).cloned();
     let standing = found.ok_or_else(|| over(what))?;
     let mut store = standing.live.cell()?.enter_to_look()?;

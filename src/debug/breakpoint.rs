@@ -4,7 +4,7 @@
 use super::breakpoint_id::BreakpointId;
 use super::condition::Condition;
 use crate::base::{FuncIndex, WasmOffset};
-use crate::runtime::{Instance, Module};
+use crate::runtime::{InstanceId, Module};
 
 /// What a breakpoint is to stop at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,9 +92,9 @@ pub struct BreakOptions {
     pub one_shot: bool,
     /// What must hold.
     pub condition: Option<Condition>,
-    /// The one instance whose frames it stops. It is not kept alive by that: once it is collected, another may be taken
-    /// for it.
-    pub instance: Option<Instance>,
+    /// The one instance whose frames it stops. It is not kept alive by that: once it is collected, the breakpoint stops
+    /// nothing.
+    pub instance: Option<InstanceId>,
 }
 
 impl Default for BreakOptions {

@@ -552,8 +552,11 @@ impl Breakpoints {
                 condition.check(&placed.module, placed.target.func, placed.target.offset)?;
             }
         }
-        if let Some(instance) = options.instance {
-            instance.module(&*store)?;
+        // One that it has already may have been collected.
+        if let Some(instance) = options.instance.filter(|_| options.instance != entry.options.instance)
+            && store.find_instance(instance).is_none()
+        {
+            return Err(Error::new(ErrorKind::Argument, "the instance is another store's, or was collected"));
         }
         match (entry.options.enabled, options.enabled) {
             (false, true) => {
@@ -600,7 +603,7 @@ impl Breakpoints {
                 frame = standing();
             }
             let Some(frame) = &frame else { continue };
-            if options.instance.is_some() && options.instance != frame.instance() {
+            if options.instance.is_some() && options.instance != frame.instance_id() {
                 continue;
             }
             match options.condition.as_ref().map(|condition| &condition.0) {

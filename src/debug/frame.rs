@@ -3,7 +3,7 @@
 use crate::base::{Error, ErrorKind, FuncIndex, LocalIndex, Result, WasmOffset};
 use crate::code::CodeSlot;
 use crate::dwarf::Location;
-use crate::runtime::{FrameState, Instance, KeptFrame, Module, StoreRef, Val};
+use crate::runtime::{FrameState, Instance, InstanceId, KeptFrame, Module, StoreRef, Val};
 use crate::wasm::{Called, called};
 
 /// A frame of a stop. It borrows the stop, so it cannot outlive it.
@@ -47,7 +47,12 @@ impl<'a> Frame<'a> {
         self.kept.instance()
     }
 
-    /// The same.
+    /// What names it.
+    pub fn instance_id(&self) -> Option<InstanceId> {
+        self.instance()?.id(&self.store).ok()
+    }
+
+    /// The same as [`Frame::instance`].
     ///
     /// # Errors
     /// [`ErrorKind::State`] where it is not known.

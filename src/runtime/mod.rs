@@ -50,7 +50,9 @@ pub use handle::typed::{WasmRet, WasmTy, WasmValues};
 pub use objects::attachers::Attacher;
 pub use objects::deadline::{Ask, AtDeadline, Interrupter, OnDeadline};
 pub use objects::dumped::DumpedFrame;
-pub use objects::handles::{AnyRef, ExnRef, Extern, ExternRef, Func, Global, Instance, Memory, Root, Table, Tag};
+pub use objects::handles::{
+    AnyRef, ExnRef, Extern, ExternRef, Func, Global, Instance, InstanceId, Memory, Root, Table, Tag,
+};
 pub use objects::host::HostOrigin;
 pub use objects::limiter::{Growing, Growth, Limiter};
 pub(crate) use objects::not_yet::WouldBlock;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use stepwell::base::{Error, ErrorKind, FuncIndex, WasmOffset};
-use stepwell::debug::{Action, BreakRequest, BreakpointId, Condition, Debugger, Reason, error_columns};
+use stepwell::debug::{Action, BreakOptions, BreakRequest, BreakpointId, Condition, Debugger, Reason, error_columns};
 use stepwell::internals::sys::faults;
 use stepwell::runtime::{AsStoreMut, Config, DebugTier, Engine, Instance, Module, Store, Val};
 
@@ -456,7 +456,7 @@ fn one_instance_alone_can_be_stopped() {
         let mut world = World::new(tier);
         let second = Instance::new(&mut world.store, &world.module, &[]).unwrap();
         for id in [world.in_loop(), world.at_entry()] {
-            let of = second;
+            let of = second.id(&world.store).unwrap();
             world.debugger.change_breakpoint(&mut world.store, id, |options| options.instance = Some(of)).unwrap();
         }
         assert_eq!(world.call("sum", 2).unwrap(), 9);
@@ -467,11 +467,40 @@ fn one_instance_alone_can_be_stopped() {
         assert_eq!(world.take().len(), 3);
         // An instance of another store is refused.
         let mut other = Store::new(world.store.engine());
-        let foreign = Instance::new(&mut other, &world.module, &[]).unwrap();
+        let foreign = Instance::new(&mut other, &world.module, &[]).unwrap().id(&other).unwrap();
         let id = world.at_entry();
         let refused =
             world.debugger.change_breakpoint(&mut world.store, id, |options| options.instance = Some(foreign));
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Argument);
+    }
+}
+
+#[test]
+fn a_breakpoint_of_an_instance_that_is_gone_stops_nobody_else() {
+    for tier in TIERS {
+        let mut world = World::new(tier);
+        let gone = Instance::new(&mut world.store, &world.module, &[]).unwrap();
+        let name = gone.id(&world.store).unwrap();
+        assert_eq!(world.store.find_instance(name), Some(gone));
+        let id = world.at_entry();
+        world.debugger.change_breakpoint(&mut world.store, id, |options| options.instance = Some(name)).unwrap();
+        // SAFETY: no handle of what is given back is used any more.
+        drop(unsafe { world.store.collect([world.instance.into()]) }.unwrap());
+        assert_eq!(world.store.find_instance(name), None);
+        // It may stand where the other one has stood.
+        world.instance = Instance::new(&mut world.store, &world.module, &[]).unwrap();
+        assert_ne!(world.instance.id(&world.store).unwrap(), name);
+        world.call("run", 2).unwrap();
+        assert!(world.take().is_empty());
+        world.debugger.change_breakpoint(&mut world.store, id, |options| options.ignore = 1).unwrap();
+        assert_eq!(world.debugger.breakpoint(&world.store, id).unwrap().unwrap().options.instance, Some(name));
+        let other = world.at_entry();
+        let refused =
+            world.debugger.change_breakpoint(&mut world.store, other, |options| options.instance = Some(name));
+        assert!(refused.unwrap_err().message().contains("collected"));
+        world.debugger.change_breakpoint(&mut world.store, id, |options| *options = BreakOptions::default()).unwrap();
+        world.call("run", 2).unwrap();
+        assert!(!world.take().is_empty());
     }
 }
 

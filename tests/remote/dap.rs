@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::{sleep, spawn};
 use std::time::Duration;
 use stepwell::remote::session::{OutputStream, Session, SessionOptions};
+use stepwell::{Config, Engine, Instance, Module, Store};
 
 const C: &str = "dwarf/shapes.c";
 
@@ -275,6 +276,40 @@ const PLAIN: &str = r#"(module $plain
         (if (result i32) (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1)))) (else (i32.const 4))))
     (func (export "spin") (param i32) (result i32)
         (loop $turn (br_if $turn (i32.eqz (i32.load (i32.const 16))))) (i32.const 42)))"#;
+
+#[test]
+fn the_memory_of_an_instance_that_is_gone_is_nobodys() {
+    let engine = Engine::new(Config { debug: true, ..Config::default() }).unwrap();
+    let module = Module::new(&engine, &wat(PLAIN, "spin", &[]).binary).unwrap();
+    let mut store = Store::new(&engine);
+    let session = Session::new(SessionOptions::default());
+    session.add(&mut store, "main").unwrap();
+    Instance::new(&mut store, &module, &[]).unwrap();
+    // SAFETY: no handle of what is given back is used any more.
+    drop(unsafe { store.collect([]) }.unwrap());
+    // It may stand where the other one has stood.
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let guest = spawn(move || {
+        let spin = instance.typed_func::<i32, i32>(&mut store, "spin").unwrap();
+        spin.call(&mut store, 0).unwrap()
+    });
+    let mut dap = Dap::connect(&session, None);
+    dap.ok("initialize", json!({ "adapterID": "stepwell" }));
+    dap.ok("attach", json!({}));
+    dap.ok("configurationDone", json!({}));
+    let at = |instance: u64| format!("{:#x}", instance << 48 | 16);
+    let old = json!({ "memoryReference": at(1), "count": 1 });
+    assert!(dap.refused("readMemory", old).contains("the instance is gone"));
+    let old = json!({ "memoryReference": at(1), "data": "AQ==" });
+    assert!(dap.refused("writeMemory", old).contains("the instance is gone"));
+    let watched = json!({ "name": at(1), "asAddress": true, "bytes": 4 });
+    let watched = dap.ok("dataBreakpointInfo", watched);
+    let set = dap.ok("setDataBreakpoints", json!({ "breakpoints": [{ "dataId": watched["dataId"] }] }));
+    assert_eq!(set["breakpoints"][0]["verified"], false, "{set}");
+    dap.ok("writeMemory", json!({ "memoryReference": at(2), "data": "AQ==" }));
+    assert_eq!(guest.join().unwrap(), 42);
+    dap.disconnect();
+}
 
 #[test]
 fn functions_without_a_source_have_their_instructions() {

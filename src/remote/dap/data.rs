@@ -7,7 +7,7 @@ use super::message::{Answer, failure};
 use crate::base::{GlobalIndex, MemoryIndex};
 use crate::debug::{FrameVariable, Stop, WatchKind, WatchpointId};
 use crate::remote::session::ThreadId;
-use crate::runtime::{AsStore, Instance};
+use crate::runtime::{AsStore, InstanceId};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ enum Data {
     /// Where it is now.
     Variable(FrameHandle, Box<FrameVariable>),
     Local(FrameHandle, usize),
-    Global(ThreadId, Instance, usize),
-    Memory(ThreadId, Instance, u64, u64),
+    Global(ThreadId, InstanceId, usize),
+    Memory(ThreadId, InstanceId, u64, u64),
 }
 
 impl Data {
@@ -42,10 +42,12 @@ impl Data {
             Data::Variable(frame, variable) => debugger.watch_variable(stop, frame.index, variable, kind)?,
             Data::Local(frame, index) => debugger.watch_local(stop, frame.index, *index, kind)?,
             Data::Global(_, instance, index) => {
+                let instance = stop.as_store().find_instance(*instance).ok_or_else(missing)?;
                 let global = instance.global(stop.as_store(), GlobalIndex::from_usize(*index)).ok_or_else(missing)?;
                 debugger.watch_global(stop, global, kind)?
             }
             Data::Memory(_, instance, from, size) => {
+                let instance = stop.as_store().find_instance(*instance).ok_or_else(missing)?;
                 let memory = instance.memory(stop.as_store(), MemoryIndex::new(0)).ok_or_else(missing)?;
                 debugger.watch_memory(stop, memory, *from..from.saturating_add(*size), kind)?
             }

@@ -7,7 +7,7 @@ use super::handles::FrameHandle;
 use super::message::{Answer, Args, compact, failure};
 use crate::debug::{EvaluateOptions, Frame, FrameVariable, Stop};
 use crate::dwarf::{Scalar, ValueKind};
-use crate::runtime::Instance;
+use crate::runtime::InstanceId;
 
 /// The longest text that a log message comes to.
 const MAX_LOG: usize = 16 << 10;
@@ -107,11 +107,11 @@ fn evaluate(
     handle: FrameHandle,
     text: &str,
     allowed: bool,
-) -> Answer<(Shown, FrameVariable, Option<Instance>)> {
+) -> Answer<(Shown, FrameVariable, Option<InstanceId>)> {
     let options = EvaluateOptions { level: handle.level, assign: allowed, call: allowed };
     let variable = stop.evaluate(handle.index, text, options)?;
     let frame = stop.frame(handle.index).ok_or_else(|| failure("the frame is gone"))?;
-    Ok((show(&frame, &variable), variable, frame.instance()))
+    Ok((show(&frame, &variable), variable, frame.instance_id()))
 }
 
 impl Adapter {

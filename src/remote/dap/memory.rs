@@ -106,7 +106,9 @@ impl Adapter {
         let known = known.ok_or_else(|| failure(format!("there is no instance {instance}")))?;
         let (thread, instance): (ThreadId, _) = (known.thread, known.instance);
         self.client.with_guest(thread, PATIENCE, move |stop| {
-            let memory = instance.memory(stop.as_store(), MemoryIndex::new(0)).ok_or_else(no_memory)?;
+            let store = stop.as_store();
+            let instance = store.find_instance(instance).ok_or_else(|| failure("the instance is gone"))?;
+            let memory = instance.memory(store, MemoryIndex::new(0)).ok_or_else(no_memory)?;
             work(stop, memory)
         })?
     }

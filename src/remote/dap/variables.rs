@@ -192,7 +192,7 @@ impl Adapter {
         let (found, instance) = self.at_stop(handle.thread, move |stop| {
             let mut found = items(stop, &container, from..from.saturating_add(count), format)?;
             found.retain(|item| indexed.is_none_or(|indexed| indexed == item.name.starts_with('[')));
-            Ok((found, stop.frame(handle.index).and_then(|frame| frame.instance())))
+            Ok((found, stop.frame(handle.index).and_then(|frame| frame.instance_id())))
         })?;
         let instance = self.instance_number(instance);
         let mut variables = Vec::with_capacity(found.len());
@@ -246,7 +246,7 @@ impl Adapter {
             };
             stop.assign_variable(handle.index, &variable, &text)?;
             let frame = stop.frame(handle.index).ok_or_else(|| failure("the frame is gone"))?;
-            Ok((show(&frame, &variable), Some(variable), frame.instance()))
+            Ok((show(&frame, &variable), Some(variable), frame.instance_id()))
         });
         let (shown, variable, instance) = found?;
         let instance = self.instance_number(instance);

@@ -4,7 +4,7 @@
 use crate::base::{MemoryIndex, WasmOffset};
 use crate::debug::{BreakRequest, Frame, Stop};
 use crate::remote::session::InstanceInfo;
-use crate::runtime::{AsStoreMut, Instance, Memory};
+use crate::runtime::{AsStoreMut, InstanceId, Memory};
 use std::fmt::Write;
 
 /// An address, taken apart.
@@ -82,9 +82,9 @@ pub(super) fn library_list(instances: &[InstanceInfo]) -> String {
 
 /// The number of the instance that a frame is of. Of production code only the module is known.
 fn number_of(instances: &[InstanceInfo], frame: &Frame<'_>) -> u32 {
-    let of_instance = |wanted: Instance| instances.iter().find(|one| one.instance == wanted);
+    let of_instance = |wanted: InstanceId| instances.iter().find(|one| one.instance == wanted);
     let of_module = || instances.iter().find(|one| one.module.id() == frame.module().id());
-    frame.instance().and_then(of_instance).or_else(of_module).map_or(0, |one| one.number)
+    frame.instance_id().and_then(of_instance).or_else(of_module).map_or(0, |one| one.number)
 }
 
 /// Where a frame stands. At its function's first instruction that is where the function's body begins, with the types
@@ -112,7 +112,7 @@ pub(super) fn call_stack(stop: &Stop<'_>, instances: &[InstanceInfo], most: usiz
 }
 
 /// The breakpoint that is meant by a place in code.
-pub(super) fn breakpoint(instances: &[InstanceInfo], number: u32, offset: u32) -> Option<(BreakRequest, Instance)> {
+pub(super) fn breakpoint(instances: &[InstanceInfo], number: u32, offset: u32) -> Option<(BreakRequest, InstanceId)> {
     let instance = find(instances, number)?;
     Some((BreakRequest::offset(&instance.module, WasmOffset::new(offset)), instance.instance))
 }
@@ -121,12 +121,10 @@ pub(super) fn breakpoint(instances: &[InstanceInfo], number: u32, offset: u32) -
 pub(super) fn memory(stop: &mut Stop<'_>, instances: &[InstanceInfo], number: u32) -> Option<Memory> {
     let instance = match number {
         0 => stop.top()?.instance()?,
-        _ => find(instances, number)?.instance,
+        // It may have been collected since it was told of.
+        _ => stop.as_store_mut().find_instance(find(instances, number)?.instance)?,
     };
-    // It may have been collected since it was told of.
-    let store = stop.as_store_mut();
-    let live = store.instances().any(|one| one == instance);
-    live.then(|| instance.memory(&store, MemoryIndex::new(0)))?
+    instance.memory(stop.as_store_mut(), MemoryIndex::new(0))
 }
 
 /// A stretch of addresses.

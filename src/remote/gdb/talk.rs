@@ -6,7 +6,7 @@ use super::places::{self, Place, Region};
 use crate::base::{Error, GlobalIndex};
 use crate::debug::{Action, BreakRequest, BreakpointId, BreakpointSet, Reason, Stop, WatchKind, WatchpointId};
 use crate::remote::session::{Client, InstanceInfo, NotStopped, Outcome, SessionEvent, Stopped, ThreadId};
-use crate::runtime::{AsStoreMut, Instance, Val};
+use crate::runtime::{AsStoreMut, InstanceId, Val};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -374,7 +374,7 @@ impl Talk {
         let find = move |stop: &mut Stop<'_>, _: &[InstanceInfo]| {
             let all = stop.debugger().breakpoints(stop).ok()?;
             let top = stop.top()?;
-            let here = all.iter().filter(|one| set.contains(&one.id) && one.options.instance == top.instance());
+            let here = all.iter().filter(|one| set.contains(&one.id) && one.options.instance == top.instance_id());
             let (module, at) = (top.module().id(), top.offset());
             let mut here =
                 here.filter(|one| one.places.iter().any(|place| place.module.id() == module && place.offset == at));
@@ -553,7 +553,7 @@ impl Talk {
 
     /// No guest is there: the breakpoint is set before the next one's first instruction. Whether it can be is known
     /// now.
-    fn insert_later(&self, slot: &Breakpoint, request: BreakRequest, instance: Instance) -> Result<(), Reply> {
+    fn insert_later(&self, slot: &Breakpoint, request: BreakRequest, instance: InstanceId) -> Result<(), Reply> {
         let mut prepared = BreakpointSet::new();
         prepared.add(request).map_err(|error| Reply::failed(error.message()))?;
         let place = slot.clone();

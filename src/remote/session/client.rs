@@ -3,7 +3,9 @@
 use super::event::{InstanceInfo, SessionEvent, Stopped, ThreadId};
 use super::state::{Job, Leave, Shared};
 use crate::debug::{Action, Stop};
+use std::any::Any;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
@@ -76,16 +78,20 @@ impl Waker {
 
 /// The result of work that the guest's thread does.
 pub struct Pending<R> {
-    result: Receiver<R>,
+    result: Receiver<Done>,
+    kind: PhantomData<fn() -> R>,
 }
 
-impl<R> Pending<R> {
+/// A result of whichever type: a channel for each of them would be much code.
+type Done = Box<dyn Any + Send>;
+
+impl<R: 'static> Pending<R> {
     /// Waits for it.
     ///
     /// # Errors
     /// [`NotStopped::Lost`].
     pub fn wait(self) -> Result<R, NotStopped> {
-        self.result.recv().map_err(|_| NotStopped::Lost)
+        Self::known(self.result.recv().map_err(|_| NotStopped::Lost))
     }
 
     /// The result, if it comes in time; it may be asked for again.
@@ -93,10 +99,14 @@ impl<R> Pending<R> {
     /// # Errors
     /// [`NotStopped::Late`] where it is not there yet; [`NotStopped::Lost`].
     pub fn wait_for(&self, wait: Duration) -> Result<R, NotStopped> {
-        self.result.recv_timeout(wait).map_err(|error| match error {
+        Self::known(self.result.recv_timeout(wait).map_err(|error| match error {
             RecvTimeoutError::Timeout => NotStopped::Late,
             RecvTimeoutError::Disconnected => NotStopped::Lost,
-        })
+        }))
+    }
+
+    fn known(done: Result<Done, NotStopped>) -> Result<R, NotStopped> {
+        done?.downcast().map(|result| *result).map_err(|_| NotStopped::Lost)
     }
 }
 
@@ -208,6 +218,18 @@ impl Client {
         quiet: bool,
         work: impl FnOnce(&mut Stop<'_>) -> R + Send + 'static,
     ) -> Result<(u64, Pending<R>), NotStopped> {
+        let work = Box::new(move |stop: &mut Stop<'_>| Box::new(work(stop)) as Done);
+        let (number, result) = self.enqueue_any(thread, standing, quiet, work)?;
+        Ok((number, Pending { result, kind: PhantomData }))
+    }
+
+    fn enqueue_any(
+        &self,
+        thread: ThreadId,
+        standing: bool,
+        quiet: bool,
+        work: Box<dyn FnOnce(&mut Stop<'_>) -> Done + Send>,
+    ) -> Result<(u64, Receiver<Done>), NotStopped> {
         let (sender, result) = sync_channel(1);
         // Who has asked may have gone.
         let work = Box::new(move |stop: &mut Stop<'_>| drop(sender.send(work(stop))));
@@ -226,7 +248,7 @@ impl Client {
             known.jobs.push_back(Job { number, quiet, work });
             Ok(number)
         })?;
-        Ok((number, Pending { result }))
+        Ok((number, result))
     }
 
     /// Answers the innermost stop of a thread. Where no guest stands, a pause that was asked for is taken back; false

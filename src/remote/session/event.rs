@@ -1,7 +1,7 @@
 //! What a session tells its client: plain data, which says what has happened and holds nothing up.
 
 use crate::debug::{Reason, WatchHit};
-use crate::runtime::{Instance, Module};
+use crate::runtime::{InstanceId, Module};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -38,8 +38,9 @@ pub struct InstanceInfo {
     pub module: Module,
     /// The file that the module is from, where the host has [said so](super::Session::set_file).
     pub file: Option<PathBuf>,
-    /// The instance. Only with its store in hand, at a stop, something can be done with it.
-    pub instance: Instance,
+    /// What names the instance, which may have been collected: [`Store::find_instance`](crate::runtime::Store::find_instance)
+    /// finds it, with its store in hand.
+    pub instance: InstanceId,
 }
 
 /// A guest stands, and waits for the client.

@@ -6,7 +6,6 @@ use super::state::{Job, Shared, Standing, State};
 use super::unseen::{Step, Unseen};
 use crate::debug::{Action, BreakpointId, Debugger, Events, ExceptionStops, Reason, Stop};
 use crate::runtime::{AsStoreMut, Instance, StoreMut};
-use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, MutexGuard};
 
@@ -30,16 +29,15 @@ impl Drop for Guest {
 
 /// Notes an instance of a store.
 pub(super) fn note_instance(state: &mut State, thread: ThreadId, store: &StoreMut<'_>, instance: Instance) {
-    let Ok(module) = instance.module(store) else { return };
+    let (Ok(module), Ok(id)) = (instance.module(store), instance.id(store)) else { return };
     let number = state.last_instance + 1;
     let file = state.files.get(&module.id()).cloned();
     let Some(known) = state.threads.get_mut(&thread) else { return };
-    known.instances.push(InstanceInfo { number, thread, module: module.clone(), file, instance });
+    known.instances.push(InstanceInfo { number, thread, module: module.clone(), file, instance: id });
     state.last_instance = number;
     // A host may make any number of instances, and collect them.
     if known.instances.len() > 2 * known.pruned + 256 {
-        let live: HashSet<Instance> = store.instances().collect();
-        known.instances.retain(|one| live.contains(&one.instance));
+        known.instances.retain(|one| store.find_instance(one.instance).is_some());
         known.pruned = known.instances.len();
     }
     state.tell(SessionEvent::Instances(thread));
@@ -65,7 +63,7 @@ fn breakpoints_here(stop: &mut Stop<'_>) -> Vec<BreakpointId> {
     let debugger: Debugger = stop.debugger();
     let all = debugger.breakpoints(stop).unwrap_or_default();
     let Some(top) = stop.top() else { return Vec::new() };
-    let (module, offset, instance) = (top.module().id(), top.offset(), top.instance());
+    let (module, offset, instance) = (top.module().id(), top.offset(), top.instance_id());
     let here = all.iter().filter(|breakpoint| {
         let options = &breakpoint.options;
         let here = options.instance.is_none() || options.instance == instance;

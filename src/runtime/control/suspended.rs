@@ -99,18 +99,18 @@ pub(in crate::runtime) unsafe fn run(
 }
 
 /// Does something while the store, and this thread, is where a call's guest stands at a stop: it is the newest, and
-/// guests that are called meanwhile are called within it, on this stack.
+/// guests that are called meanwhile are called within it, on this stack. The work is done once, if there is no error.
 ///
 /// # Errors
 /// [`ErrorKind::State`] where it stands at none, and what keeps guests from being entered.
 ///
 /// # Safety
 /// As [`run`].
-pub(in crate::runtime) unsafe fn visit<R>(
+pub(in crate::runtime) unsafe fn visit(
     store: NonNull<StoreInner>,
     name: CallName,
-    work: impl FnOnce() -> R,
-) -> Result<R> {
+    work: &mut dyn FnMut(),
+) -> Result<()> {
     // SAFETY: the caller's promise.
     unsafe {
         let at = store.as_ptr();
@@ -133,7 +133,7 @@ pub(in crate::runtime) unsafe fn visit<R>(
         (*act).host_floats = floats::enter_guest();
         let done = catch_unwind(AssertUnwindSafe(|| {
             let _floats = floats::HostFloats::of(act);
-            work()
+            work();
         }));
         floats::leave_guest((*act).host_floats);
         (*state).outside -= 1;

@@ -157,7 +157,7 @@ pub(in crate::runtime) fn with_frames(store: &StoreInner, mut trap: Trap) -> Tra
             trap.frames.push(FrameInfo {
                 module: frame.module.clone(),
                 // SAFETY: an instance whose function is running is not collected.
-                instance: frame.instance().map(|instance| unsafe { instance.id() }),
+                instance: frame.instance().map(|instance| unsafe { instance.id_unchecked() }),
                 func: frame.func,
                 offset: frame.wasm,
             });

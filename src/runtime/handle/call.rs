@@ -300,8 +300,13 @@ impl Call {
         let mut store = store.as_store_mut();
         store.inner().check(self.store)?;
         let at = store.ptr();
+        let mut look = Some(look);
+        let mut seen = None;
         // SAFETY: the store is lent to us; the view is one of it at that stop.
-        unsafe { suspended::visit(at, self.name, || look(StoreMut::from_inner(at))) }
+        let mut work = || seen = look.take().map(|look| look(StoreMut::from_inner(at)));
+        // SAFETY: as above.
+        unsafe { suspended::visit(at, self.name, &mut work) }?;
+        seen.ok_or_else(|| Error::new(ErrorKind::State, "the stop was not looked at"))
     }
 
     /// What stands behind it.

@@ -6,7 +6,7 @@ use crate::runtime::compiled::module::Module;
 use crate::runtime::control::instantiate;
 use crate::runtime::handle::func::TypedFunc;
 use crate::runtime::handle::typed::WasmValues;
-use crate::runtime::objects::handles::{Extern, Func, Global, Instance, Memory, Table, Tag};
+use crate::runtime::objects::handles::{Extern, Func, Global, Instance, InstanceId, Memory, Table, Tag};
 use crate::runtime::objects::instance::InstanceData;
 use crate::runtime::store::inner::StoreInner;
 use crate::runtime::store::views::{AsStore, AsStoreMut, Caller};
@@ -31,10 +31,18 @@ impl Instance {
         Ok(unsafe { self.ptr.as_ref() })
     }
 
-    /// Its module.
+    /// What names it also when it has been collected.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] with another store, as in all methods here that return a `Result`.
+    pub fn id(&self, store: &impl AsStore) -> Result<InstanceId> {
+        Ok(InstanceId { store: self.store, number: self.get(store.as_store().inner())?.number })
+    }
+
+    /// Its module.
+    ///
+    /// # Errors
+    /// As [`Instance::id`].
     pub fn module<'a>(&self, store: &'a impl AsStore) -> Result<&'a Module> {
         Ok(&self.get(store.as_store().inner())?.module)
     }

@@ -7,7 +7,7 @@ use crate::runtime::compiled::module::{Module, ModuleId};
 use crate::runtime::control::attach;
 use crate::runtime::control::frames::RawFrame;
 use crate::runtime::objects::attachers::Attacher;
-use crate::runtime::objects::handles::Instance;
+use crate::runtime::objects::handles::{Instance, InstanceId};
 use crate::runtime::objects::owned::StoreId;
 use crate::runtime::store::events::{EventSink, Listener};
 use crate::runtime::store::inner::StoreLimits;
@@ -226,6 +226,11 @@ macro_rules! store_methods {
             pub fn instances(&self) -> impl ExactSizeIterator<Item = Instance> + '_ {
                 let inner = self.as_store().inner();
                 inner.instances.iter().map(|instance| Instance::from_parts(inner.id, instance.ptr()))
+            }
+
+            /// The instance of this name, if it is one of this store and has not been collected.
+            pub fn find_instance(&self, id: InstanceId) -> Option<Instance> {
+                self.as_store().find_instance(id)
             }
         }
     )* };

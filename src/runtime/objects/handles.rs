@@ -97,7 +97,7 @@ impl Instance {
     ///
     /// # Safety
     /// It has not been collected, and its store is alive.
-    pub(in crate::runtime) unsafe fn id(&self) -> InstanceId {
+    pub(in crate::runtime) unsafe fn id_unchecked(&self) -> InstanceId {
         // SAFETY: the caller's promise.
         InstanceId { store: self.store, number: unsafe { self.ptr.as_ref() }.number }
     }
@@ -116,10 +116,11 @@ impl Instance {
     }
 }
 
-/// Names an instance for as long as the process lives, whatever becomes of it: what is kept where the instance may be
-/// gone, or given to another store, has this and not the instance.
+/// Names an instance for as long as the process lives, whatever becomes of it, and never another one: what is kept where
+/// the instance may be gone, or given to another store, has this ([`Instance::id`]) and not the instance, which
+/// [`Store::find_instance`](crate::runtime::Store::find_instance) finds again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::runtime) struct InstanceId {
+pub struct InstanceId {
     pub(in crate::runtime) store: StoreId,
     pub(in crate::runtime) number: u64,
 }

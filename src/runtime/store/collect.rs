@@ -9,7 +9,7 @@ use crate::base::{Error, ErrorKind, FuncIndex, GlobalIndex, Result};
 use crate::runtime::objects::exceptions::{TagData, tag_of, values_of};
 use crate::runtime::objects::externs::ExternSlot;
 use crate::runtime::objects::global::HostGlobal;
-use crate::runtime::objects::handles::{Extern, Root};
+use crate::runtime::objects::handles::{Extern, Instance, InstanceId, Root};
 use crate::runtime::objects::heap::{Beyond, Marking};
 use crate::runtime::objects::host::{HostHead, HostObject};
 use crate::runtime::objects::instance::InstanceData;
@@ -180,6 +180,11 @@ impl StoreMut<'_> {
 }
 
 impl StoreRef<'_> {
+    /// The instance of this name, if it is one of this store and has not been collected.
+    pub fn find_instance(&self, id: InstanceId) -> Option<Instance> {
+        self.inner().instance(id)
+    }
+
     /// What [`StoreMut::set_host_data`] has left with an object.
     pub fn host_data(&self, of: impl Into<Root>) -> Option<&(dyn Any + Send)> {
         Some(&**self.inner().host_data.get(&of.into())?)

@@ -29,7 +29,7 @@ use crate::code::{CodeRegistry, CodeSlot, PatchEdit, TextBase};
 use crate::image::{Cursor, ImageTables, Place, Point, ShapeId, Site};
 use crate::isa::{ResumeJump, StopContext};
 use crate::runtime::compiled::module::{ModuleId, StackRatio};
-use crate::runtime::objects::handles::{ExnRef, Func, Instance, Memory};
+use crate::runtime::objects::handles::{ExnRef, Func, Instance, InstanceId, Memory};
 use crate::runtime::objects::owned::Owned;
 use crate::runtime::objects::values::Val;
 use crate::runtime::store::inner::StoreInner;
@@ -416,6 +416,11 @@ impl<'a> StandingFrame<'a> {
         let Some(Place::Frame(offset)) = self.tables.function(self.stop.func)?.vmctx else { return None };
         // SAFETY: a frame at a stop is set up, and is of debug code, which keeps its vmctx there.
         unsafe { instance_in(self.store.id(), self.stop.fp, offset) }
+    }
+
+    /// What names it.
+    pub fn instance_id(&self) -> Option<InstanceId> {
+        self.instance()?.id(&self.store).ok()
     }
 }
 

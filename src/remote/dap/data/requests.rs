@@ -19,7 +19,7 @@ impl Adapter {
             return match self.address(&name)? {
                 Address::Memory(0, address) => {
                     let frame = self.any_frame()?;
-                    let instance = self.at_frame(frame, |frame| Ok(frame.instance()))?;
+                    let instance = self.at_frame(frame, |frame| Ok(frame.instance_id()))?;
                     let instance = instance.ok_or_else(|| failure("there is no memory"))?;
                     Ok((Data::Memory(frame.thread, instance, address, size), true))
                 }
@@ -50,7 +50,7 @@ impl Adapter {
                 Ok((Data::Local(frame, machine_index(Part::WasmLocals, &name)?), false))
             }
             Container::Scope(_, Part::Globals) => {
-                let instance = self.at_frame(frame, |frame| Ok(frame.instance()))?;
+                let instance = self.at_frame(frame, |frame| Ok(frame.instance_id()))?;
                 let instance = instance.ok_or_else(|| failure("its instance is not known"))?;
                 Ok((Data::Global(frame.thread, instance, machine_index(Part::Globals, &name)?), false))
             }

@@ -3,7 +3,7 @@
 use super::{Address, CODE, INSTANCE_SHIFT, MAX_PLACES, matching_file, path_of};
 use crate::remote::dap::adapter::Adapter;
 use crate::remote::dap::message::{Answer, Args, compact, event, failure};
-use crate::runtime::{Instance, Module};
+use crate::runtime::{InstanceId, Module};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -122,7 +122,7 @@ impl Adapter {
     }
 
     /// The number of an instance in the session.
-    pub(in crate::remote::dap) fn instance_number(&self, instance: Option<Instance>) -> u32 {
+    pub(in crate::remote::dap) fn instance_number(&self, instance: Option<InstanceId>) -> u32 {
         let known = self.client.instances().into_iter().find(|known| Some(known.instance) == instance);
         known.map_or(0, |known| known.number)
     }
