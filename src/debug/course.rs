@@ -89,6 +89,8 @@ pub(super) enum Next {
     Tell,
     /// The host is asked about the conditions of the breakpoints of [`Place::reason`], and [`State::asked`] told.
     Ask,
+    /// The host is asked which of the hits of [`Place::reason`] are told, and [`State::watch_asked`] told.
+    AskWatched,
     /// The guest goes on.
     Done(Answer),
 }
@@ -188,12 +190,44 @@ impl State {
         Next::Tell
     }
 
-    /// The callback is to be told what watchpoints have seen. The step under way is over.
+    /// The callback is to be told what watchpoints have seen, unless the host has to be asked first. The step under way
+    /// is over where it is told.
     fn tell_watched(&mut self, at: &mut Place<'_>, hits: Vec<WatchHit>) -> Next {
         at.reason = Reason::Watchpoint(hits);
         at.watched = true;
         at.stepped = false;
-        self.tell()
+        let is_asked = at.reason.watchpoints().iter().any(|hit| self.watch.asked(hit).is_some());
+        if is_asked { Next::AskWatched } else { self.tell() }
+    }
+
+    /// The host has been asked: these hits are told, if any. Else all is as without them: a step goes on.
+    pub(super) fn watch_asked(
+        &mut self,
+        store: &mut StoreMut<'_>,
+        at: &mut Place<'_>,
+        held: Vec<WatchHit>,
+    ) -> Result<Next> {
+        if !held.is_empty() {
+            at.reason = Reason::Watchpoint(held);
+            return Ok(self.tell());
+        }
+        at.watched = false;
+        if let Some(mut inside) = store.take_virtual() {
+            inside.take_back(store);
+            at.wasm = inside.wasm();
+            at.inside = Some(inside);
+            at.told_inside = true;
+        }
+        self.was_told(store, at);
+        let inside = at.inside.take();
+        let due = self.is_due(store, at, inside.as_deref())?;
+        at.inside = inside;
+        if !matches!(due, Due::No) {
+            show(store, at);
+            return Ok(if matches!(due, Due::Ask) { Next::Ask } else { self.tell() });
+        }
+        self.stepping.forget_ended(&mut self.layers, store)?;
+        self.go_on(store, at)
     }
 
     /// The guest has accessed what is watched, or what is near it, behind a stop point.

@@ -376,6 +376,7 @@ impl Core {
             match next {
                 Next::Done(answer) => return Ok(answer),
                 Next::Ask => next = self.ask(told, at)?,
+                Next::AskWatched => next = self.ask_watched(told, at)?,
                 Next::Tell => {
                     if matches!(at.reason, Reason::Pause) {
                         told.with(|_, store| store.end_pause())?;
@@ -392,14 +393,7 @@ impl Core {
         let mut held = Hits::new();
         let due = Hits::from_slice(at.reason.breakpoints());
         for id in due {
-            let asked = told.with(|state, store| {
-                state.asking = true;
-                if state.watch.memories() {
-                    // What runs within is not told.
-                    store.watch_memories(&[])?;
-                }
-                Ok(state.breakpoints.asked(id))
-            })?;
+            let asked = self.begin_asking(told, |state| state.breakpoints.asked(id))?;
             let holds = match asked {
                 Asked::Gone => Ok(false),
                 Asked::Nobody => Ok(true),
@@ -415,23 +409,61 @@ impl Core {
                     told.call_host(|store| ask(&mut Stop::new(store, self, &reason, None)))
                 }
             };
-            told.with(|state, store| {
-                state.asking = false;
-                if state.watch.memories() {
-                    state.watch.protect(store)?;
-                }
-                // What the host and its guests have written was nobody's to tell.
-                state.watch.refresh(store.as_store())?;
-                if holds.is_err() {
-                    state.stepping.cancel(&mut state.layers, store)?;
-                }
-                Ok(())
-            })?;
+            self.end_asking(told, holds.is_err())?;
             if holds? {
                 held.push(id);
             }
         }
         told.with(|state, store| state.asked(store, at, held))
+    }
+
+    /// Asks the host which hits of watchpoints are told.
+    fn ask_watched(&self, told: &mut Told<'_, State>, at: &mut Place<'_>) -> Result<Next> {
+        let mut held = Vec::new();
+        for hit in at.reason.watchpoints().to_vec() {
+            let asked = told.with(|state, _| Ok(state.watch.asked(&hit)))?;
+            let holds = match asked {
+                None => Ok(true),
+                Some(ask) => {
+                    self.begin_asking(told, |_| ())?;
+                    let reason = Reason::Watchpoint(vec![hit.clone()]);
+                    let holds = told.call_host(|store| ask(&mut Stop::new(store, self, &reason, None)));
+                    self.end_asking(told, holds.is_err())?;
+                    holds
+                }
+            };
+            if holds? {
+                held.push(hit);
+            }
+        }
+        told.with(|state, store| state.watch_asked(store, at, held))
+    }
+
+    /// From here on the host is asked: what runs within that is not told.
+    fn begin_asking<R>(&self, told: &mut Told<'_, State>, look: impl FnOnce(&mut State) -> R) -> Result<R> {
+        told.with(|state, store| {
+            state.asking = true;
+            if state.watch.memories() {
+                store.watch_memories(&[])?;
+            }
+            Ok(look(state))
+        })
+    }
+
+    /// The host has been asked, and may have failed.
+    fn end_asking(&self, told: &mut Told<'_, State>, has_failed: bool) -> Result<()> {
+        told.with(|state, store| {
+            state.asking = false;
+            if state.watch.memories() {
+                state.watch.protect(store)?;
+            }
+            // What the host and its guests have written was nobody's to tell.
+            state.watch.refresh(store.as_store())?;
+            if has_failed {
+                state.stepping.cancel(&mut state.layers, store)?;
+            }
+            Ok(())
+        })
     }
 
     /// Tells of a pause that somebody has asked for while the guest waits for the host.

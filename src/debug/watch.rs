@@ -41,6 +41,7 @@
 
 use super::bound::{Bound, live, local_of};
 use super::breakpoints::Breakpoints;
+use super::condition::Ask;
 use super::layers::{Layer, Layers, add_sites, remove_sites};
 use super::places::site_of;
 use super::watchpoint::{WatchHit, WatchKind, WatchTarget, Watchpoint, WatchpointId};
@@ -52,6 +53,7 @@ use crate::runtime::{
 };
 use crate::wasm::{GlobalWrite, ValType, global_writes};
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 mod frames;
 mod memories;
@@ -106,6 +108,8 @@ struct Entry {
     bound: Option<Bound>,
     /// Of bytes of a memory, the bits that are meant, byte by byte; all, where there are fewer of these.
     mask: Vec<u8>,
+    /// Which of its hits are told; all, without.
+    condition: Option<Arc<Ask>>,
     /// Keeps what is watched from being collected; a frame keeps its locals.
     _rooted: Option<Rooted>,
 }
@@ -280,6 +284,21 @@ impl Watch {
         self.all(store).find(|watchpoint| watchpoint.id == id)
     }
 
+    /// Has hits of a watchpoint be told only where somebody says so.
+    pub(super) fn set_condition(&mut self, id: WatchpointId, condition: Arc<Ask>) -> Result<()> {
+        let index = self.index(id)?;
+        self.entries[index].condition = Some(condition);
+        Ok(())
+    }
+
+    /// Who says whether a hit is told. The end of a frame always is.
+    pub(super) fn asked(&self, hit: &WatchHit) -> Option<Arc<Ask>> {
+        if hit.is_end {
+            return None;
+        }
+        self.find(hit.id).and_then(|index| self.entries[index].condition.clone())
+    }
+
     /// Whether any is bound to a frame.
     #[inline]
     pub(super) fn is_bound(&self) -> bool {
@@ -407,7 +426,7 @@ impl Watch {
         let frame = bound.as_ref().map(|bound| bound.frame().0);
         let watchpoint = Watchpoint { id, target, kind, frame, enabled: true, hits: 0 };
         let seen = Entry::look(&watchpoint, store.as_store())?;
-        self.entries.push(Entry { watchpoint, seen, bound, mask: Vec::new(), _rooted });
+        self.entries.push(Entry { watchpoint, seen, bound, mask: Vec::new(), condition: None, _rooted });
         if let Err(error) = self.arm(store) {
             self.entries.pop();
             return Err(error);

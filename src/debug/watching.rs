@@ -2,11 +2,13 @@
 //! store.
 
 use super::Debugger;
+use super::condition::Ask;
 use super::stop::Stop;
 use super::watchpoint::{WatchKind, Watchpoint, WatchpointId};
 use crate::base::{Error, ErrorKind, LocalIndex, Result};
 use crate::runtime::{AsStore, AsStoreMut, Global, Memory};
 use std::ops::Range;
+use std::sync::Arc;
 
 impl Debugger {
     /// Has writes of a global stop the guest, behind the instruction that writes, whichever instance it is of, with
@@ -81,6 +83,22 @@ impl Debugger {
         }
         let local = LocalIndex::from_usize(local);
         self.with(stop, |state, store| state.watch.add_local(&mut state.breakpoints, store, id, local, kind))
+    }
+
+    /// Has hits of a watchpoint be told only where `holds` says so, which is asked on the guest's thread; where it does
+    /// not, the guest goes on with what it did. Breakpoints, steps and traps within it are not told. Hits are counted
+    /// whether or not they are told, and the end of a frame always is.
+    ///
+    /// # Errors
+    /// As [`Debugger::remove_watchpoint`].
+    pub fn watch_if(
+        &self,
+        store: &mut impl AsStoreMut,
+        id: WatchpointId,
+        holds: impl Fn(&Stop<'_>) -> bool + Send + Sync + 'static,
+    ) -> Result<()> {
+        let holds: Arc<Ask> = Arc::new(move |stop: &mut Stop<'_>| Ok(holds(stop)));
+        self.with(store, |state, _| state.watch.set_condition(id, holds))
     }
 
     /// Removes a watchpoint.

@@ -8,6 +8,7 @@ use super::data::Watch;
 use super::evaluate::{holds, log_text};
 use super::message::{Answer, failure};
 use super::sources::matching_file;
+use super::when::{Hit, When};
 use crate::base::WasmOffset;
 use crate::debug::{
     BreakOptions, BreakRequest, BreakTarget, Breakpoint, BreakpointId, Condition, Debugger, ExceptionStops, Stop,
@@ -56,52 +57,12 @@ impl PartialEq for Target {
     }
 }
 
-/// Of which times that a breakpoint is come to it stops, counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hit {
-    From(u64),
-    Exactly(u64),
-    UpTo(u64),
-    Each(u64),
-}
-
-impl Hit {
-    /// `5` is the fifth time and all behind it; `== 5`, `>= 5`, `> 5`, `<= 5`, `< 5`; `% 5` is each fifth time.
-    fn parse(text: &str) -> Answer<Hit> {
-        let text = text.trim();
-        let digits = text.trim_start_matches(['=', '>', '<', '%']).trim();
-        let operator = &text[..text.len() - text.trim_start_matches(['=', '>', '<', '%']).len()];
-        let wrong = || failure(format!("`{text}` is no count of hits: 5, == 5, >= 5, > 5, <= 5, < 5 or % 5"));
-        let number: u64 = digits.parse().map_err(|_| wrong())?;
-        Ok(match operator {
-            "" | ">=" => Hit::From(number),
-            ">" => Hit::From(number.checked_add(1).ok_or_else(wrong)?),
-            "=" | "==" => Hit::Exactly(number),
-            "<=" => Hit::UpTo(number),
-            "<" => Hit::UpTo(number.saturating_sub(1)),
-            "%" if number > 0 => Hit::Each(number),
-            _ => return Err(wrong()),
-        })
-    }
-
-    fn holds(self, count: u64) -> bool {
-        match self {
-            Hit::From(number) => count >= number,
-            Hit::Exactly(number) => count == number,
-            Hit::UpTo(number) => count <= number,
-            Hit::Each(number) => count.is_multiple_of(number),
-        }
-    }
-}
-
 /// What the client has asked for as a breakpoint.
 #[derive(Clone, PartialEq)]
 struct Asked {
     list: List,
     target: Target,
-    condition: Option<String>,
-    hit: Option<Hit>,
-    log: Option<String>,
+    when: When,
 }
 
 /// What the client is told of a breakpoint.
@@ -128,7 +89,7 @@ struct Wanted {
 }
 
 /// Log messages on their way to the client, from guests' threads.
-struct Log {
+pub(super) struct Log {
     waiting: Mutex<(Vec<String>, usize)>,
     waker: Waker,
 }
@@ -153,7 +114,7 @@ pub(super) struct Table {
     gone: BTreeMap<ThreadId, Vec<BreakpointId>>,
     pub(super) watches: Vec<Watch>,
     exceptions: ExceptionStops,
-    log: Arc<Log>,
+    pub(super) log: Arc<Log>,
     waker: Waker,
 }
 
@@ -315,7 +276,7 @@ impl Wanted {
     /// Sets it.
     fn set(&self, stop: &mut Stop<'_>, debugger: &Debugger, log: &Arc<Log>) -> Answer<BreakpointId> {
         let id = debugger.add_breakpoint(stop, self.request())?.id;
-        let Asked { condition, hit, log: message, .. } = &self.asked;
+        let When { condition, hit, log: message } = &self.asked.when;
         if condition.is_none() && hit.is_none() && message.is_none() {
             return Ok(id);
         }
@@ -337,9 +298,7 @@ impl Wanted {
                 return Ok(id);
             }
         }
-        let asked = self.asked.clone();
-        let (log, count) = (log.clone(), AtomicU64::new(0));
-        let callback = Condition::callback(move |stop: &Stop<'_>| asked.stops(stop, &count, &log));
+        let callback = Condition::callback(self.asked.when.clone().asker(log.clone()));
         let change = |options: &mut BreakOptions| options.condition = Some(callback);
         if let Err(error) = debugger.change_breakpoint(stop, id, change) {
             _ = debugger.remove(stop, id);
@@ -349,7 +308,13 @@ impl Wanted {
     }
 }
 
-impl Asked {
+impl When {
+    /// What says it of one time after the other.
+    pub(super) fn asker(self, log: Arc<Log>) -> impl Fn(&Stop<'_>) -> bool + Send + Sync + 'static {
+        let count = AtomicU64::new(0);
+        move |stop: &Stop<'_>| self.stops(stop, &count, &log)
+    }
+
     /// Whether a guest that has come to it stops. It is on the guest's thread.
     fn stops(&self, stop: &Stop<'_>, count: &AtomicU64, log: &Log) -> bool {
         let Some(frame) = stop.top() else { return false };
@@ -373,29 +338,6 @@ impl Asked {
                 false
             }
             None => true,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Hit;
-
-    #[test]
-    fn counts_of_hits() {
-        let stops = |text: &str| -> Vec<u64> {
-            let hit = Hit::parse(text).unwrap();
-            (1..=6).filter(|count| hit.holds(*count)).collect()
-        };
-        assert_eq!(stops("3"), [3, 4, 5, 6]);
-        assert_eq!(stops(">= 5"), [5, 6]);
-        assert_eq!(stops(">5"), [6]);
-        assert_eq!(stops("== 2"), [2]);
-        assert_eq!(stops("<=2"), [1, 2]);
-        assert_eq!(stops("<2"), [1]);
-        assert_eq!(stops("% 3"), [3, 6]);
-        for wrong in ["", "x", "%0", "!5", "-1", "=> 5", "5 5"] {
-            assert!(Hit::parse(wrong).is_err(), "{wrong}");
         }
     }
 }

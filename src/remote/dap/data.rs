@@ -4,6 +4,7 @@ mod requests;
 
 use super::handles::FrameHandle;
 use super::message::{Answer, failure};
+use super::when::When;
 use crate::base::{GlobalIndex, MemoryIndex};
 use crate::debug::{FrameVariable, Stop, WatchKind, WatchpointId};
 use crate::remote::session::ThreadId;
@@ -60,13 +61,14 @@ pub(super) struct Watch {
     id: i64,
     name: String,
     data: Data,
-    set: Option<(WatchKind, WatchpointId)>,
+    /// How it is watched, and as what.
+    set: Option<(WatchKind, When, WatchpointId)>,
 }
 
 impl Watch {
     /// What the client calls it, if it is this one.
     pub(super) fn hit(&self, thread: ThreadId, id: u32) -> Option<(i64, &str)> {
-        let (_, set) = self.set?;
+        let set = self.set.as_ref()?.2;
         (self.data.thread() == thread && set.get() == id).then_some((self.id, &*self.name))
     }
 

@@ -9,8 +9,8 @@
 //!
 //! `wire.rs` has messages as bytes, `message.rs` their contents; `adapter.rs` what the adapter has in hand,
 //! `dispatch.rs` which requests there are and when, `events.rs` what the client is told without having asked. The rest
-//! is requests by their kinds: `frames.rs`, `variables.rs`, `evaluate.rs`, `breakpoints.rs`, `data.rs`, `stepping.rs`,
-//! `sources.rs`, `memory.rs`. `launch.rs` is for hosts that begin programs.
+//! is requests by their kinds: `frames.rs`, `variables.rs`, `evaluate.rs`, `breakpoints.rs` and `when.rs`, `data.rs`,
+//! `stepping.rs`, `sources.rs`, `memory.rs`. `launch.rs` is for hosts that begin programs.
 //!
 //! # What holds whatever the client sends
 //!
@@ -33,6 +33,7 @@ mod message;
 mod sources;
 mod stepping;
 mod variables;
+mod when;
 mod wire;
 
 pub use launch::{Launch, LaunchArguments};

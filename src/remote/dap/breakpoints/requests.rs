@@ -1,10 +1,11 @@
 //! What requests do about breakpoints.
 
-use super::{Asked, Hit, List, MAX_LOG, PATIENCE, Target, Told, Wanted};
+use super::{Asked, List, MAX_LOG, PATIENCE, Target, Told, Wanted};
 use crate::debug::{ExceptionStops, Stop};
 use crate::remote::dap::adapter::{Adapter, Phase};
 use crate::remote::dap::message::{Answer, Args, compact, event, failure};
 use crate::remote::dap::sources::{matching_file, path_of};
+use crate::remote::dap::when::When;
 use crate::remote::session::{NotStopped, ThreadId};
 use crate::runtime::Module;
 use serde_json::{Value, json};
@@ -125,12 +126,7 @@ impl Adapter {
 
     /// What all kinds of breakpoints have.
     fn asked(list: &List, target: Target, args: Args<'_>) -> Answer<Asked> {
-        let text = |name| {
-            Ok::<_, crate::remote::dap::message::Failure>(args.opt_str(name)?.filter(|text| !text.trim().is_empty()))
-        };
-        let hit = text("hitCondition")?.map(Hit::parse).transpose()?;
-        let condition = text("condition")?.map(str::to_owned);
-        Ok(Asked { list: list.clone(), target, condition, hit, log: text("logMessage")?.map(str::to_owned) })
+        Ok(Asked { list: list.clone(), target, when: When::new(args)? })
     }
 
     pub(in crate::remote::dap) fn request_set_breakpoints(&mut self, args: Args<'_>) -> Answer {

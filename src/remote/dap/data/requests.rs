@@ -1,12 +1,13 @@
 //! What requests do about data that is to be watched.
 
 use super::{Data, MAX_KNOWN, PATIENCE, Watch, kind_of};
-use crate::debug::{Stop, WatchKind};
+use crate::debug::{Stop, WatchKind, WatchpointId};
 use crate::remote::dap::adapter::Adapter;
 use crate::remote::dap::handles::{Container, Part};
 use crate::remote::dap::message::{Answer, Args, compact, failure};
 use crate::remote::dap::sources::Address;
 use crate::remote::dap::variables::{find, machine_index};
+use crate::remote::dap::when::When;
 use crate::remote::session::ThreadId;
 use serde_json::json;
 
@@ -90,14 +91,17 @@ impl Adapter {
         for wanted in wanted {
             let wanted = Args(wanted);
             let id = wanted.str("dataId")?.parse::<i64>().ok();
-            asked.push((id, kind_of(wanted.opt_str("accessType")?)?, wanted));
+            asked.push((id, kind_of(wanted.opt_str("accessType")?)?, When::new(wanted)));
         }
         // Those that are not asked for any more, or for another kind of access.
         let mut ends = Vec::new();
         for watch in &mut self.lock().watches {
-            if let Some((kind, set)) = watch.set
-                && !asked.iter().any(|(id, asked, _)| *id == Some(watch.id) && *asked == kind)
-            {
+            let Some((kind, when, set)) = &watch.set else { continue };
+            let (kind, set) = (*kind, *set);
+            let same = |asked: &(Option<i64>, WatchKind, Answer<When>)| {
+                asked.0 == Some(watch.id) && asked.1 == kind && asked.2.as_ref().is_ok_and(|asked| asked == when)
+            };
+            if !asked.iter().any(same) {
                 watch.set = None;
                 ends.push((watch.data.thread(), set));
             }
@@ -110,27 +114,35 @@ impl Adapter {
             }
         }
         let mut values = Vec::with_capacity(asked.len());
-        for (id, kind, wanted) in asked {
-            let told = self.set_watch(id, kind, wanted);
+        for (id, kind, when) in asked {
+            let told = when.and_then(|when| self.set_watch(id, kind, when));
             let message = told.as_ref().err().map(|error| error.text.clone());
             values.push(compact(json!({ "id": id, "verified": told.is_ok(), "message": message })));
         }
         Ok(json!({ "breakpoints": values }))
     }
 
-    fn set_watch(&mut self, id: Option<i64>, kind: WatchKind, wanted: Args<'_>) -> Answer<()> {
-        if wanted.opt_str("condition")?.is_some() || wanted.opt_str("hitCondition")?.is_some() {
-            return Err(failure("breakpoints on data have no conditions here"));
-        }
-        let known = self.lock().watches.iter().find(|watch| Some(watch.id) == id).map(|w| (w.data.clone(), w.set));
+    fn set_watch(&mut self, id: Option<i64>, kind: WatchKind, when: When) -> Answer<()> {
+        when.check()?;
+        let find = |watch: &&Watch| Some(watch.id) == id;
+        let known = self.lock().watches.iter().find(find).map(|watch| (watch.data.clone(), watch.set.clone()));
         let (data, set) = known.ok_or_else(|| failure("this is not known as something that can be watched"))?;
-        if set.is_some() {
-            return Ok(());
+        if let Some((_, other, _)) = set {
+            let message = "it is watched already, and has one condition and one count";
+            return if other == when { Ok(()) } else { Err(failure(message)) };
         }
         let thread = data.thread();
-        let set = self.client.with_guest(thread, PATIENCE, move |stop| data.watch(stop, kind))??;
+        let (asks, log) = (when.clone(), self.lock().log.clone());
+        let watch = move |stop: &mut Stop<'_>| -> Answer<WatchpointId> {
+            let id = data.watch(stop, kind)?;
+            if !asks.is_always() {
+                stop.debugger().watch_if(stop, id, asks.asker(log))?;
+            }
+            Ok(id)
+        };
+        let set = self.client.with_guest(thread, PATIENCE, watch)??;
         if let Some(watch) = self.lock().watches.iter_mut().find(|watch| Some(watch.id) == id) {
-            watch.set = Some((kind, set));
+            watch.set = Some((kind, when, set));
         }
         Ok(())
     }
