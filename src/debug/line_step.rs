@@ -41,6 +41,8 @@ impl KnownLines {
 pub(super) struct LineStep {
     /// Whether it goes into what is called, and into what is inlined.
     into: bool,
+    /// The call that it goes into, if it is one alone.
+    only: Option<WasmOffset>,
     /// The frame that it goes through, by its id.
     frame: usize,
     lines: Arc<FunctionLines>,
@@ -60,12 +62,18 @@ pub(super) struct LineStep {
 
 impl LineStep {
     /// A step from an instruction of a frame, whose function has lines.
-    pub(super) fn new(into: bool, frame: usize, lines: Arc<FunctionLines>, wasm: WasmOffset) -> LineStep {
+    pub(super) fn new(
+        (into, only): (bool, Option<WasmOffset>),
+        frame: usize,
+        lines: Arc<FunctionLines>,
+        wasm: WasmOffset,
+    ) -> LineStep {
         let row = lines.row_at(wasm);
         let line = row.map(|row| row.line);
         let same = row.map_or(wasm..wasm, |row| row.code.clone());
         LineStep {
-            into,
+            into: into || only == Some(wasm),
+            only,
             frame,
             line: line.filter(|line| line.is_some()),
             scope: line.map(RowLine::scope),
@@ -80,6 +88,19 @@ impl LineStep {
     /// Whether it goes into what is called.
     pub(super) fn goes_in(&self) -> bool {
         self.into
+    }
+
+    /// Whether it goes into one call alone, and has not come into another frame.
+    pub(super) fn has_chosen(&self) -> bool {
+        self.only.is_some()
+    }
+
+    /// It comes to an instruction of its frame: whether it goes into calls from there on, and has not before, or not
+    /// any more.
+    pub(super) fn turns_at(&mut self, wasm: WasmOffset) -> bool {
+        let Some(only) = self.only else { return false };
+        let before = std::mem::replace(&mut self.into, only == wasm);
+        before != self.into
     }
 
     /// The lines of its function.
@@ -105,7 +126,7 @@ impl LineStep {
     /// It goes on in this frame, and ends wherever a line begins.
     pub(super) fn move_to(&mut self, frame: usize, lines: Arc<FunctionLines>) {
         (self.frame, self.lines) = (frame, lines);
-        (self.line, self.scope, self.until) = (None, None, None);
+        (self.line, self.scope, self.until, self.only) = (None, None, None, None);
         self.same = WasmOffset::new(0)..WasmOffset::new(0);
         (self.leaves, self.running_through) = (false, false);
     }

@@ -40,6 +40,12 @@ pub enum Action {
     /// The same, but calls run through, and so does what is inlined. In a function without lines where no caller has
     /// any, it is [`Action::StepOver`].
     NextLine,
+    /// As [`Action::NextLine`], but into what the call at this instruction of the frame's function calls: there behind
+    /// what sets up its frame, or at its first instruction where it has no lines. In a function without lines it is
+    /// [`Action::StepInstruction`] at the call, and [`Action::StepOver`] elsewhere. [`Stop::calls_of_line`] has them.
+    ///
+    /// [`Stop::calls_of_line`]: super::Stop::calls_of_line
+    StepInto(WasmOffset),
     /// Stop at the next instruction of the frame of this index, or of its caller once it returns: so many frames are
     /// left, of which 1 is [`Action::StepOut`], and 0 [`Action::StepOver`]. With more than there are, run to the next
     /// breakpoint.
@@ -314,9 +320,9 @@ impl Stepping {
         let (goal, scope) = match action {
             // Who answers later has answered by now.
             Action::Continue | Action::Trap(_) | Action::Later => return self.cancel(layers, store),
-            Action::StepLine | Action::NextLine => {
-                return self.start_lines(layers, store, *action == Action::StepLine, from);
-            }
+            Action::StepLine => return self.start_lines(layers, store, true, None, from),
+            Action::NextLine => return self.start_lines(layers, store, false, None, from),
+            Action::StepInto(call) => return self.start_lines(layers, store, false, Some(*call), from),
             Action::StepInstruction => (Goal::Anywhere, StepScope::All),
             Action::StepOver | Action::StepOutOf(0) => (here, functions(store, usize::from(leaves))),
             Action::StepOut => (Goal::Above(frame), functions(store, 1)),
@@ -336,8 +342,15 @@ impl Stepping {
         layers.set_scope(store, Layer::Step, scope)
     }
 
-    /// Starts a step through lines.
-    fn start_lines(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>, into: bool, from: From) -> Result<()> {
+    /// Starts a step through lines, into what is called, or into what one call does.
+    fn start_lines(
+        &mut self,
+        layers: &mut Layers,
+        store: &mut StoreMut<'_>,
+        into: bool,
+        only: Option<WasmOffset>,
+        from: From,
+    ) -> Result<()> {
         let From { frame, code, wasm, leaves } = from;
         self.pause();
         self.run = store.run();
@@ -345,13 +358,14 @@ impl Stepping {
             return self.cancel(layers, store);
         };
         if lines.is_empty() {
-            if self.go_out_to_lines(layers, store, frame)? {
+            if only.is_none() && self.go_out_to_lines(layers, store, frame)? {
                 return Ok(());
             }
-            let action = if into { Action::StepInstruction } else { Action::StepOver };
+            let action = if into || only == Some(wasm) { Action::StepInstruction } else { Action::StepOver };
             return self.start_in(layers, store, &action, from);
         }
-        let mut step = LineStep::new(into, frame, lines, wasm);
+        let mut step = LineStep::new((into, only), frame, lines, wasm);
+        let into = step.goes_in();
         step.leaves = leaves;
         self.plan = Plan::Lines(step);
         self.go_on_in(layers, store, frame)?;
@@ -420,6 +434,11 @@ impl Stepping {
                     step.running_through = false;
                     self.go_on_in(layers, store, frame)?;
                 }
+                if let Plan::Lines(step) = &mut self.plan
+                    && step.turns_at(wasm)
+                {
+                    self.go_on_in(layers, store, frame)?;
+                }
                 let Plan::Lines(step) = &mut self.plan else { return Ok(true) };
                 if step.is_entered_anew(wasm) {
                     // It has returned to a host function, which has called the same once more.
@@ -454,6 +473,7 @@ impl Stepping {
                         step.leaves = leaves_by_call(store, at, wasm);
                         Ok(ends)
                     }
+                    None if step.has_chosen() && frame <= step.frame() => Ok(true),
                     None if frame < step.frame() => {
                         step.running_through = true;
                         let own = step.frame();

@@ -4,12 +4,12 @@ use super::breakpoint_id::{BreakpointId, Hits};
 use super::frame::{Frame, unknown_values};
 use super::watchpoint::WatchHit;
 use super::{Core, Debugger};
-use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
+use crate::base::{Error, ErrorKind, FuncIndex, LocalIndex, Result, WasmOffset};
 use crate::runtime::{
     AsStore, AsStoreMut, EventId, ExceptionInfo, ExnRef, Grown, HostCalled, Instance, KeptFrame, ModuleId, StoreMut,
     StoreRef, TrapCode, Val,
 };
-use crate::wasm::{EntityType, Import};
+use crate::wasm::{EntityType, Import, calls_in, local_writes};
 use std::cell::OnceCell;
 
 /// Why the guest was stopped.
@@ -226,12 +226,21 @@ impl<'a> Stop<'a> {
         if frame == 0 {
             return self.return_early(values);
         }
+        self.leave_for(frame, |store, kept| store.return_early_from(kept, values))
+    }
+
+    /// Leaves frames for one further out, which is changed.
+    fn leave_for(
+        &mut self,
+        frame: usize,
+        change: impl FnOnce(&mut StoreMut<'_>, &KeptFrame) -> Result<()>,
+    ) -> Result<()> {
         let kept = self.caller(frame)?;
         if self.core.debugger().look_at(self, |state| state.asking)? {
             let message = "no frame can be left while a condition is asked about: stop, and do it there";
             return Err(Error::new(ErrorKind::State, message));
         }
-        self.store.return_early_from(&kept, values)?;
+        change(&mut self.store, &kept)?;
         (self.frames, self.top) = (OnceCell::new(), OnceCell::new());
         Ok(())
     }
@@ -260,6 +269,61 @@ impl<'a> Stop<'a> {
             ));
         }
         Ok(starts)
+    }
+
+    /// The calls of the line that the innermost frame stands at, from its instruction on, each with the function that
+    /// it names; one that takes its function from a table or a reference names none. In a function without lines, the
+    /// call that it is about to run. [`Action::StepInto`](super::Action::StepInto) goes into one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where there is no frame.
+    pub fn calls_of_line(&self) -> Result<Vec<(WasmOffset, Option<FuncIndex>)>> {
+        let frame = self.top().ok_or_else(|| Error::new(ErrorKind::Argument, "there is no frame"))?;
+        let (module, at) = (frame.module(), frame.offset());
+        let Some(func) = module.info().defined(frame.func()) else { return Ok(Vec::new()) };
+        let lines = module.function_lines(func);
+        let mut calls = calls_in(module.info(), module.binary(), func)?;
+        calls.retain(|(call, _)| *call == at || (*call > at && lines.is_one_line(at, *call)));
+        Ok(calls)
+    }
+
+    /// Whether a frame, 0 the innermost, can be begun anew: whether [`Stop::restart`] has what its function was called
+    /// with.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where there is no such frame, and where its function gives a parameter another value:
+    /// what it was called with is not kept then; [`ErrorKind::State`] for production code.
+    pub fn check_restart(&self, frame: usize) -> Result<()> {
+        let shown = self.frame(frame).ok_or_else(|| Error::new(ErrorKind::Argument, "there is no such frame"))?;
+        shown.check_values()?;
+        let (module, func) = (shown.module(), shown.func());
+        let info = module.info();
+        let Some(defined) = info.defined(func) else { return Ok(()) };
+        for param in (0..info.func_type(func).params.len()).map(LocalIndex::from_usize) {
+            if !local_writes(info, module.binary(), defined, param)?.is_empty() {
+                let message = format!(
+                    "the frame cannot be begun anew: function {func} writes its parameter {}, so what it was called \
+                     with is not known any more",
+                    param.get()
+                );
+                return Err(Error::new(ErrorKind::Argument, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Has a frame, 0 the innermost, begin anew: it stands at the first instruction of its function, with the
+    /// parameters that it has and all other locals zero. Those within it are left, as an exception leaves them: from
+    /// here on the frame is the innermost. What has been written to memories, globals and tables stays.
+    ///
+    /// # Errors
+    /// As of [`Stop::check_restart`] and [`Stop::return_early_from`]. Nothing is changed then.
+    pub fn restart(&mut self, frame: usize) -> Result<()> {
+        self.check_restart(frame)?;
+        if frame == 0 {
+            return self.change(|store| store.restart());
+        }
+        self.leave_for(frame, |store, kept| store.restart_from(kept))
     }
 
     /// An instruction of the innermost frame's function, for [`Action::RunTo`](super::Action::RunTo).

@@ -88,6 +88,12 @@ impl FunctionLines {
         self.rows.get(behind).filter(|row| row.code.start <= wasm)
     }
 
+    /// Whether two instructions are of the same line, in the same copy of its function.
+    pub(crate) fn is_one_line(&self, one: WasmOffset, other: WasmOffset) -> bool {
+        let line = |wasm| self.row_at(wasm).map(|row| row.line).filter(|line| line.is_some());
+        line(one).is_some() && line(one) == line(other)
+    }
+
     /// Whether a scope is inlined into another one, at whatever depth.
     pub(crate) fn is_inside(&self, inner: RowScope, outer: RowScope) -> bool {
         let (inner, outer) = (&self.scopes[inner.0 as usize], &self.scopes[outer.0 as usize]);

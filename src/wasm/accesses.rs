@@ -90,6 +90,32 @@ pub fn calls_of(info: &ModuleInfo, binary: &[u8], callee: FuncIndex) -> Result<V
     Ok(calls)
 }
 
+/// The calls in a function, tail calls too, in their order, each with the function that it names.
+///
+/// # Errors
+/// As [`global_writes`].
+pub fn calls_in(
+    info: &ModuleInfo,
+    binary: &[u8],
+    func: DefinedFuncIndex,
+) -> Result<Vec<(WasmOffset, Option<FuncIndex>)>> {
+    let mut calls = Vec::new();
+    for instruction in Instructions::of(&info.body(func, binary)?)? {
+        let instruction = instruction?;
+        match instruction.operator {
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                calls.push((instruction.at, Some(FuncIndex::new(function_index))));
+            }
+            Operator::CallIndirect { .. }
+            | Operator::CallRef { .. }
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. } => calls.push((instruction.at, None)),
+            _ => {}
+        }
+    }
+    Ok(calls)
+}
+
 /// The instructions of a function that write something, as `what` says: what, the instruction, and the one behind it.
 fn writes_of<T>(
     info: &ModuleInfo,

@@ -214,6 +214,30 @@ const tests = {
         assert.strictEqual((await ended).body.exitCode, 11 + 2 - 300);
     },
 
+    async 'one of the calls of a line is gone into, and its frame begun anew'(client) {
+        const file = path.join(support, 'steps', 'steps.c');
+        await client.hitBreakpoint(launch('steps/steps.wasm', ['run', '3']),
+            { path: file, line: line(file, 'total = add(twice(1), twice(2));'), verified: false });
+        const { body: { targets } } = await client.send('stepInTargets', { frameId: (await client.top()).id });
+        assert.deepStrictEqual(targets.map((target) => target.label), ['twice', 'twice', 'add']);
+        await client.go('stepIn', { targetId: targets[2].id });
+        const frame = await client.top();
+        assert.strictEqual(frame.name, 'add');
+        assert(frame.canRestart);
+        const stopped = client.waitForEvent('stopped');
+        await client.restartFrameRequest({ frameId: frame.id });
+        assert.strictEqual((await stopped).body.reason, 'restart');
+        await client.go('stepOut');
+        assert.strictEqual((await client.top()).name, 'run');
+        await client.setFunctionBreakpointsRequest({ breakpoints: [] });
+        // Data that is watched on a condition.
+        const { body: info } = await client.send('dataBreakpointInfo', { name: 'total', frameId: (await client.top()).id });
+        const watched = await client.send('setDataBreakpoints', { breakpoints: [
+            { dataId: info.dataId, accessType: 'write', condition: 'total > 20', hitCondition: '1' }] });
+        assert(watched.body.breakpoints[0].verified, JSON.stringify(watched.body));
+        assert.strictEqual((await client.go('continue')).reason, 'data breakpoint');
+    },
+
     async 'objects are looked at in C++'(client) {
         const file = source('shapes.cpp');
         await client.hitBreakpoint(launch('dwarf/cpp0_5.wasm', ['run', '5']),

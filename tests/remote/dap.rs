@@ -637,3 +637,204 @@ fn a_session_that_is_closed_ends_the_dialogue() {
     assert!(dap.refused("threads", json!({})).contains("over"));
     dap.disconnect();
 }
+
+/// Has what `counter` means watched, with a condition or a count.
+fn watch_counter(dap: &mut Dap, frame: i64, with: Value) -> Value {
+    let info = dap.ok("dataBreakpointInfo", json!({ "name": "$global0", "frameId": frame }));
+    let mut wanted = json!({ "dataId": info["dataId"], "accessType": "write" });
+    for (name, value) in with.as_object().unwrap() {
+        wanted[name] = value.clone();
+    }
+    dap.ok("setDataBreakpoints", json!({ "breakpoints": [wanted] }))["breakpoints"][0].clone()
+}
+
+const COUNTER: &str = r#"(module
+    (global $n (mut i32) (i32.const 0))
+    (func $add (param $by i32) (global.set $n (i32.add (global.get $n) (local.get $by))))
+    (func $writes (param $x i32) (result i32) (local.set $x (i32.const 3)) (call $add (i32.const 1)) (local.get $x))
+    (func $calls (param $x i32) (result i32) (local $y i32)
+        (local.set $y (i32.add (local.get $y) (i32.const 1)))
+        (i32.add (local.get $x) (i32.add (local.get $y) (call $writes (i32.const 2)))))
+    (func (export "run") (param $turns i32) (result i32) (local $i i32)
+        (loop $again
+            (call $add (i32.const 10))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $again (i32.lt_u (local.get $i) (local.get $turns))))
+        (i32.add (call $calls (i32.const 100)) (global.get $n))))"#;
+
+#[test]
+fn data_breakpoints_have_conditions_and_counts() {
+    for (with, first) in [
+        (json!({ "condition": "$global0 == 30" }), Some(30)),
+        (json!({ "hitCondition": "4" }), Some(40)),
+        (json!({ "condition": "$global0 > 20", "hitCondition": "== 2" }), Some(40)),
+        (json!({ "condition": "$local0 == 11" }), None),
+    ] {
+        let mut dap = Dap::launched(wat(COUNTER, "run", &[6]));
+        dap.ok("setFunctionBreakpoints", json!({ "breakpoints": [{ "name": "add" }] }));
+        dap.ok("configurationDone", json!({}));
+        dap.stopped("function breakpoint");
+        dap.ok("setFunctionBreakpoints", json!({ "breakpoints": [] }));
+        let frame = dap.top_id();
+        let set = watch_counter(&mut dap, frame, with.clone());
+        assert_eq!(set["verified"], true, "{with} {set}");
+        // A step is not over where the condition does not hold.
+        dap.go("stepOut");
+        dap.stopped("step");
+        assert_eq!(dap.top().0, "run", "{with}");
+        dap.go("continue");
+        if let Some(first) = first {
+            let stopped = dap.stopped("data breakpoint");
+            assert_eq!(stopped["hitBreakpointIds"], json!([set["id"]]), "{with}");
+            let frame = dap.top_id();
+            assert_eq!(dap.evaluate(frame, "$global0"), first.to_string(), "{with}");
+            // Another condition is another breakpoint; none, each write.
+            let set = watch_counter(&mut dap, frame, json!({ "condition": "" }));
+            assert_eq!(set["verified"], true);
+            dap.go("continue");
+            dap.stopped("data breakpoint");
+            let frame = dap.top_id();
+            assert_eq!(dap.evaluate(frame, "$global0"), (first + 10).to_string(), "{with}");
+            dap.ok("setDataBreakpoints", json!({ "breakpoints": [] }));
+            dap.go("continue");
+        }
+        assert_eq!(dap.exited(), 100 + 1 + 3 + 61);
+    }
+    let mut dap = Dap::launched(wat(COUNTER, "run", &[6]));
+    dap.ok("setFunctionBreakpoints", json!({ "breakpoints": [{ "name": "add" }] }));
+    dap.ok("configurationDone", json!({}));
+    dap.stopped("function breakpoint");
+    let frame = dap.top_id();
+    for (with, said) in [(json!({ "condition": "1 +" }), "1 +"), (json!({ "hitCondition": "often" }), "often")] {
+        let refused = watch_counter(&mut dap, frame, with);
+        assert_eq!(refused["verified"], false);
+        assert!(refused["message"].as_str().unwrap().contains(said) || said == "1 +", "{refused}");
+    }
+    dap.ok("disconnect", json!({ "terminateDebuggee": true }));
+}
+
+#[test]
+fn frames_begin_anew() {
+    let mut dap = Dap::launched(wat(COUNTER, "run", &[1]));
+    dap.ok("setFunctionBreakpoints", json!({ "breakpoints": [{ "name": "add", "hitCondition": "== 2" }] }));
+    dap.ok("configurationDone", json!({}));
+    dap.stopped("function breakpoint");
+    let frames = dap.frames();
+    let can: Vec<(&str, bool)> =
+        frames.iter().map(|one| (one["name"].as_str().unwrap(), one["canRestart"].as_bool().unwrap())).collect();
+    assert_eq!(can, [("add", true), ("writes", false), ("calls", true), ("run", true)]);
+    let said = dap.refused("restartFrame", json!({ "frameId": frames[1]["id"] }));
+    assert!(said.contains("parameter 0"), "{said}");
+    assert_eq!(dap.frames().len(), 4, "nothing has changed");
+    // The innermost, behind its write.
+    dap.ok("setFunctionBreakpoints", json!({ "breakpoints": [] }));
+    for _ in 0..4 {
+        dap.go("next");
+        dap.stopped("step");
+    }
+    let top = dap.frames().remove(0);
+    assert_eq!(dap.evaluate(top["id"].as_i64().unwrap(), "$global0"), "11");
+    dap.ok("restartFrame", json!({ "frameId": top["id"] }));
+    dap.stopped("restart");
+    assert_eq!(dap.frames()[0]["instructionPointerReference"], frames[0]["instructionPointerReference"]);
+    dap.go("stepOut");
+    dap.stopped("step");
+    // One further out, whose locals are zero again.
+    let outer = dap.frames();
+    assert_eq!(outer[1]["name"], "calls");
+    dap.ok("restartFrame", json!({ "frameId": outer[1]["id"] }));
+    dap.stopped("restart");
+    assert!(dap.refused("scopes", json!({ "frameId": outer[1]["id"] })).contains("gone on"));
+    assert_eq!(dap.top().0, "calls");
+    assert_eq!(dap.frames().len(), 2);
+    let frame = dap.top_id();
+    let locals = dap.scope(frame, "Wasm locals");
+    let values: Vec<Value> = dap.variables(locals).iter().map(|one| one["value"].clone()).collect();
+    assert_eq!(values, [json!("100"), json!("0")]);
+    dap.go("continue");
+    assert_eq!(dap.exited(), 100 + 1 + 3 + 10 + 3, "`add` has run thrice with 1");
+}
+
+#[test]
+fn a_step_goes_into_the_call_that_is_chosen() {
+    let mut dap = stopped_at("look_at(&all);");
+    dap.go("next");
+    dap.stopped("step");
+    let (mut chosen, file) = (0, String::from_utf8(support(C)).unwrap());
+    for _ in 0..12 {
+        let (function, at) = dap.top();
+        let frame = dap.top_id();
+        let targets = dap.ok("stepInTargets", json!({ "frameId": frame }))["targets"].clone();
+        for target in targets.as_array().unwrap() {
+            let text = file.lines().nth(at as usize - 1).unwrap();
+            assert!(text.contains(target["label"].as_str().unwrap()), "{target} {text}");
+            assert_eq!(target["line"], at);
+        }
+        if let Some(last) = targets.as_array().unwrap().last() {
+            chosen += 1;
+            dap.ok("stepIn", json!({ "threadId": 1, "targetId": last["id"] }));
+            dap.stopped("step");
+            assert_eq!(dap.top().0, last["label"].as_str().unwrap(), "from {function}");
+            dap.go("stepOut");
+            dap.stopped("step");
+        }
+        if function == "run" && at >= 44 {
+            break;
+        }
+        dap.go("next");
+        dap.stopped("step");
+    }
+    assert!(chosen > 0);
+    assert!(dap.refused("stepIn", json!({ "threadId": 1, "targetId": 4 })).contains("no call 4"));
+    dap.ok("disconnect", json!({ "terminateDebuggee": true }));
+}
+
+#[test]
+fn a_chosen_call_without_lines_is_gone_into() {
+    let mut dap = Dap::launched(wat(COUNTER, "run", &[1]));
+    dap.ok("setFunctionBreakpoints", json!({ "breakpoints": [{ "name": "calls" }] }));
+    dap.ok("configurationDone", json!({}));
+    dap.stopped("function breakpoint");
+    for _ in 0..40 {
+        let frame = dap.top_id();
+        let targets = dap.ok("stepInTargets", json!({ "frameId": frame }))["targets"].clone();
+        if let Some(target) = targets.as_array().unwrap().first() {
+            assert_eq!(target["label"], "writes");
+            dap.ok("stepIn", json!({ "threadId": 1, "targetId": target["id"] }));
+            dap.stopped("step");
+            assert_eq!(dap.top().0, "writes");
+            let outer = dap.frames()[1]["id"].clone();
+            assert!(dap.refused("stepInTargets", json!({ "frameId": outer })).contains("innermost"));
+            dap.ok("disconnect", json!({ "terminateDebuggee": true }));
+            return;
+        }
+        dap.go("next");
+        dap.stopped("step");
+    }
+    panic!("no call was come to");
+}
+
+#[test]
+fn one_of_the_calls_of_a_line_is_chosen() {
+    const STEPS: &str = "steps/steps.c";
+    let at = line(STEPS, "total = add(twice(1), twice(2));");
+    for (chosen, name, argument) in [(0, "twice", "1"), (1, "twice", "2"), (2, "add", "2")] {
+        let mut dap = Dap::launched(guest("steps/steps.wasm", "run", 3));
+        dap.set_lines(STEPS, json!([{ "line": at }]));
+        dap.ok("configurationDone", json!({}));
+        dap.stopped("breakpoint");
+        let frame = dap.top_id();
+        let targets = dap.ok("stepInTargets", json!({ "frameId": frame }))["targets"].clone();
+        let names: Vec<&str> = targets.as_array().unwrap().iter().map(|one| one["label"].as_str().unwrap()).collect();
+        assert_eq!(names, ["twice", "twice", "add"]);
+        dap.ok("stepIn", json!({ "threadId": 1, "targetId": targets[chosen]["id"] }));
+        dap.stopped("step");
+        assert_eq!(dap.top().0, name, "{chosen}");
+        // The others were gone over, what they call included.
+        assert_eq!(dap.frames().len(), 2);
+        let frame = dap.top_id();
+        let arguments = dap.scope(frame, "Arguments");
+        assert_eq!(dap.variables(arguments)[0]["value"], argument);
+        dap.ok("disconnect", json!({ "terminateDebuggee": true }));
+    }
+}

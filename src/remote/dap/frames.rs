@@ -7,8 +7,9 @@ use super::message::{Answer, Args, compact};
 use super::sources::function_name;
 use crate::base::{FuncIndex, WasmOffset};
 use crate::debug::{Scope, Stop};
-use crate::runtime::Module;
+use crate::runtime::{Module, ModuleId};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// So many frames are told at once.
 const MAX_FRAMES: usize = 20_000;
@@ -26,11 +27,13 @@ struct Found {
     func: FuncIndex,
     offset: WasmOffset,
     is_production: bool,
+    can_restart: bool,
 }
 
 /// The frames from one on, so many at most; and how many there are, if that is known then.
 fn collect(stop: &Stop<'_>, from: usize, count: usize) -> (Vec<Found>, Option<usize>) {
     let (mut found, mut seen) = (Vec::new(), 0);
+    let mut restarts: HashMap<(ModuleId, FuncIndex), bool> = HashMap::new();
     for index in 0..stop.frame_count() {
         let Some(frame) = stop.frame(index) else { break };
         let (module, offset) = (frame.module(), frame.offset());
@@ -53,6 +56,10 @@ fn collect(stop: &Stop<'_>, from: usize, count: usize) -> (Vec<Found>, Option<us
                     func: frame.func(),
                     offset,
                     is_production: frame.is_production(),
+                    can_restart: level + 1 >= locations.len()
+                        && *restarts
+                            .entry((module.id(), frame.func()))
+                            .or_insert_with(|| stop.check_restart(index).is_ok()),
                 });
             }
             seen += 1;
@@ -95,7 +102,7 @@ impl Adapter {
                 "column": self.column_out(column),
                 "instructionPointerReference": self.sources.code_address(&found.module, found.offset.get()),
                 "moduleId": self.module_id(&found.module),
-                "canRestart": false,
+                "canRestart": found.can_restart,
                 "presentationHint": if found.file.is_none() { Value::from("subtle") } else { Value::Null },
             })));
         }

@@ -1,7 +1,9 @@
 //! How guests go on, and how they are stopped.
 
 use super::adapter::Adapter;
-use super::message::{Answer, Args, compact, failure};
+use super::message::{Answer, Args, compact, event, failure};
+use super::sources::function_name;
+use crate::base::WasmOffset;
 use crate::debug::{Action, Reason, Stop};
 use crate::remote::session::{NotStopped, ThreadId};
 use serde_json::{Value, json};
@@ -59,6 +61,15 @@ impl Adapter {
             None | Some("line" | "statement") => !self.at_stop(thread, |stop| Ok(has_line(stop)))?,
             Some(other) => return Err(failure(format!("there is no granularity `{other}`"))),
         };
+        let target = if way == Way::Into { args.opt_int("targetId")? } else { None };
+        if let Some(number) = target {
+            let call = u32::try_from(number).ok().map(WasmOffset::new);
+            let missing = || failure(format!("there is no call {number} in the line that the thread stands at"));
+            let is_there = move |stop: &mut Stop<'_>| Ok(stop.calls_of_line()?.iter().any(|(at, _)| Some(*at) == call));
+            let is_there = self.at_stop(thread, is_there)?;
+            let call = call.filter(|_| is_there).ok_or_else(missing)?;
+            return self.go_on(thread, Action::StepInto(call)).map(|()| Value::Null);
+        }
         let action = match (way, by_instruction) {
             (Way::Over, true) => Action::StepOver,
             (Way::Over, false) => Action::NextLine,
@@ -74,6 +85,53 @@ impl Adapter {
 
     pub(super) fn request_step_in(&mut self, args: Args<'_>) -> Answer {
         self.step(args, Way::Into)
+    }
+
+    /// The calls that a step may go into: those of the line that is left to run, which have their offsets as numbers.
+    pub(super) fn request_step_in_targets(&mut self, args: Args<'_>) -> Answer {
+        let handle = self.handles.frame(args.int("frameId")?)?;
+        if handle.index > 0 {
+            return Err(failure("a step goes into calls of the innermost frame: choose that one"));
+        }
+        let found = self.at_stop(handle.thread, |stop| {
+            let calls = stop.calls_of_line()?;
+            let frame = stop.top().ok_or_else(|| failure("the frame is gone"))?;
+            let (module, func) = (frame.module(), frame.func());
+            let mut targets = Vec::with_capacity(calls.len());
+            for (at, callee) in calls {
+                let label = match callee {
+                    Some(callee) => function_name(module, callee),
+                    None => module.instructions(func, at, 1)?.pop().map_or_else(String::new, |one| one.text),
+                };
+                let place = module.locations(at).first().map(|place| (place.line(), place.column()));
+                targets.push((at, label, place.unwrap_or((0, 0))));
+            }
+            Ok(targets)
+        })?;
+        let target = |(at, label, (line, column)): (WasmOffset, String, (u32, u32))| {
+            compact(json!({
+                "id": at.get(), "label": label,
+                "line": (line > 0).then(|| self.line_out(line)),
+                "column": (line > 0 && column > 0).then(|| self.column_out(column)),
+            }))
+        };
+        Ok(json!({ "targets": found.into_iter().map(target).collect::<Vec<Value>>() }))
+    }
+
+    pub(super) fn request_restart_frame(&mut self, args: Args<'_>) -> Answer {
+        let handle = self.handles.frame(args.int("frameId")?)?;
+        let thread = handle.thread;
+        self.at_stop(thread, move |stop| {
+            let frame = stop.frame(handle.index).ok_or_else(|| failure("the frame is gone"))?;
+            if handle.level + 1 < frame.locations().len() {
+                return Err(failure("a function that is inlined cannot be begun anew: choose the one that it is in"));
+            }
+            Ok(stop.restart(handle.index)?)
+        })?;
+        self.handles.forget(thread);
+        let body = json!({ "reason": "restart", "threadId": thread.get(), "allThreadsStopped": false });
+        self.later.push(event("stopped", body));
+        Ok(Value::Null)
     }
 
     pub(super) fn request_step_out(&mut self, args: Args<'_>) -> Answer {

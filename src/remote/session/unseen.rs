@@ -46,7 +46,9 @@ impl Step {
     pub(super) fn new(stop: &Stop<'_>, action: &Action) -> Option<Step> {
         let to = match action {
             Action::StepInstruction => To::Anywhere(place(stop)?),
-            Action::StepOver | Action::StepLine | Action::NextLine | Action::RunTo(_) => To::In(id_of(stop, 0)?),
+            Action::StepOver | Action::StepLine | Action::NextLine | Action::StepInto(_) | Action::RunTo(_) => {
+                To::In(id_of(stop, 0)?)
+            }
             Action::StepOut => To::Out(id_of(stop, 1)?),
             Action::StepOutOf(0) => To::In(id_of(stop, 0)?),
             Action::StepOutOf(level) => To::Out(id_of(stop, *level)?),

@@ -127,6 +127,32 @@ impl StoreMut<'_> {
     /// As of [`StoreMut::return_early`] and [`StoreMut::set_caller_local`]; [`ErrorKind::State`] also where a host
     /// function is among what would be left.
     pub fn return_early_from(&mut self, caller: &KeptFrame, values: &[Val]) -> Result<()> {
+        self.leave_for(caller, |store, module, frame| write_results(store, module, frame, values))
+    }
+
+    /// Has the frame that stands at the stop being told begin anew: at the first instruction, with the parameters as
+    /// they are, and nothing else. As [`StoreMut::set_local`].
+    ///
+    /// # Errors
+    /// As of [`StoreMut::set_local`].
+    pub fn restart(&mut self) -> Result<()> {
+        self.change(|_, module, frame| write_start(module, frame))
+    }
+
+    /// The same, of a frame that waits for a call, and those within it be left. As [`StoreMut::return_early_from`].
+    ///
+    /// # Errors
+    /// As of [`StoreMut::return_early_from`].
+    pub fn restart_from(&mut self, caller: &KeptFrame) -> Result<()> {
+        self.leave_for(caller, |_, module, frame| write_start(module, frame))
+    }
+
+    /// Has those frames be left that are within one, which `change` puts where it goes on.
+    fn leave_for(
+        &mut self,
+        caller: &KeptFrame,
+        change: impl FnOnce(&StoreInner, &Module, &mut VirtualFrame) -> Result<()>,
+    ) -> Result<()> {
         let inner = self.inner();
         let ChangedCaller { mut frame, activation, .. } = inner.caller(caller)?;
         let (Some(event), true) = (inner.newest_event(), std::ptr::eq(activation, inner.vm.activation)) else {
@@ -135,7 +161,7 @@ impl StoreMut<'_> {
         };
         let id = event.id;
         let module = inner.modules.of_slot(frame.slot).module.clone();
-        write_results(inner, &module, &mut frame, values)?;
+        change(inner, &module, &mut frame)?;
         // Where the guest is has been paid for, which may be inside of a region.
         let mut shown = self.take_virtual();
         if let Some(shown) = &mut shown {
@@ -243,6 +269,22 @@ fn write_results(store: &StoreInner, module: &Module, frame: &mut VirtualFrame, 
         frame.write(word, ty, raw);
         word += ty.words();
     }
+    Ok(())
+}
+
+/// Puts a frame at its function's first instruction, with its parameters and nothing else.
+fn write_start(module: &Module, frame: &mut VirtualFrame) -> Result<()> {
+    let info = module.info();
+    let image = frame.code.image();
+    let body = &info.bodies[frame.func.index()].bytes;
+    let first = image.instructions.first().map(|row| row.wasm).filter(|first| body.contains(&first.index()));
+    let Some(position) = first.and_then(|first| image.position(first)) else {
+        return refuse("the function has no instruction that can be reached".to_owned());
+    };
+    let params: u32 = info.func_type(info.func_index(frame.func)).params.iter().map(|ty| ty.words()).sum();
+    let end = image.live_words(frame.position).max(image.locals.words());
+    frame.clear(params..end);
+    frame.position = position;
     Ok(())
 }
 
