@@ -721,8 +721,8 @@ own wasm_instance_t *stepwell_breakpoint_instance(const stepwell_debugger_t *deb
                                                  stepwell_breakpoint_t breakpoint);
 
 /**
- * Has a breakpoint stop the frames of one instance only, or those of all, with NULL. It does not keep the instance from
- * being collected: then it stops nothing.
+ * Has a breakpoint stop the frames of one instance only, or those of all, with NULL. It does not keep the instance
+ * from being collected: then it stops nothing.
  *
  * Thread: one at a time per store.
  */

@@ -268,8 +268,8 @@ pub unsafe extern "C" fn stepwell_breakpoint_instance(
     })
 }
 
-/// Has a breakpoint stop the frames of one instance only, or those of all, with NULL. It does not keep the instance from
-/// being collected: then it stops nothing.
+/// Has a breakpoint stop the frames of one instance only, or those of all, with NULL. It does not keep the instance
+/// from being collected: then it stops nothing.
 ///
 /// Thread: one at a time per store.
 #[unsafe(no_mangle)]

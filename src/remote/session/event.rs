@@ -38,8 +38,8 @@ pub struct InstanceInfo {
     pub module: Module,
     /// The file that the module is from, where the host has [said so](super::Session::set_file).
     pub file: Option<PathBuf>,
-    /// What names the instance, which may have been collected: [`Store::find_instance`](crate::runtime::Store::find_instance)
-    /// finds it, with its store in hand.
+    /// What names the instance, which may have been collected: with its store in hand,
+    /// [`Store::find_instance`](crate::runtime::Store::find_instance) finds it.
     pub instance: InstanceId,
 }
 

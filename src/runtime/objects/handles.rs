@@ -116,8 +116,8 @@ impl Instance {
     }
 }
 
-/// Names an instance for as long as the process lives, whatever becomes of it, and never another one: what is kept where
-/// the instance may be gone, or given to another store, has this ([`Instance::id`]) and not the instance, which
+/// Names an instance for as long as the process lives, whatever becomes of it, and never another one: what is kept
+/// where the instance may be gone, or given to another store, has this ([`Instance::id`]) and not the instance, which
 /// [`Store::find_instance`](crate::runtime::Store::find_instance) finds again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct InstanceId {
