@@ -88,15 +88,11 @@ impl Adapter {
                 }
                 continue;
             };
-            if matches!(stopped.reason, Reason::Pause) && !self.stop_on_entry {
-                _ = self.go_on(stopped.thread, Action::Continue);
-            } else {
-                self.tell_stop(stopped);
-            }
+            self.tell_stop(stopped);
         }
     }
 
-    fn tell_stop(&mut self, stopped: Stopped) {
+    fn tell_stop(&mut self, mut stopped: Stopped) {
         let thread = stopped.thread;
         // One that stood when the client was ready is told by then.
         if self.told.contains_key(&thread) {
@@ -106,6 +102,16 @@ impl Adapter {
         let Some(now) = self.client.stopped(thread) else { return };
         if now.depth != stopped.depth || now.reason != stopped.reason {
             return;
+        }
+        // One that stood until there was somebody who debugs it goes on, unless breakpoints were set where it stands.
+        if matches!(stopped.reason, Reason::Pause) && !self.stop_on_entry && !self.pausing.contains(&thread) {
+            match self.client.breakpoints_here(thread) {
+                Ok(here) if !here.is_empty() => stopped.reach(here),
+                _ => {
+                    _ = self.go_on(thread, Action::Continue);
+                    return;
+                }
+            }
         }
         let mut text = stopped.text.clone();
         let (reason, ids) = match &stopped.reason {
@@ -136,11 +142,6 @@ impl Adapter {
             Reason::Pause if self.stop_on_entry => {
                 self.stop_on_entry = false;
                 ("entry", Vec::new())
-            }
-            // It stood until there was somebody who debugs it.
-            Reason::Pause if !self.pausing.contains(&thread) => {
-                _ = self.go_on(thread, Action::Continue);
-                return;
             }
             Reason::Pause => ("pause", Vec::new()),
             Reason::Trap(_) | Reason::Exception => ("exception", Vec::new()),

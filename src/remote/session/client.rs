@@ -1,8 +1,9 @@
 //! The client's side: what a front end asks of the session. It runs on threads of the front end's.
 
 use super::event::{InstanceInfo, SessionEvent, Stopped, ThreadId};
+use super::guest::breakpoints_here;
 use super::state::{Job, Leave, Shared};
-use crate::debug::{Action, Stop};
+use crate::debug::{Action, BreakpointId, Stop};
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
@@ -209,6 +210,15 @@ impl Client {
     /// Where there is no such thread.
     pub fn later(&self, thread: ThreadId, work: impl FnOnce(&mut Stop<'_>) + Send + 'static) -> Result<(), NotStopped> {
         self.enqueue(thread, false, true, work).map(drop)
+    }
+
+    /// The breakpoints at the instruction that a guest stands at, which stop whoever comes there: those that have no
+    /// condition and count nothing. A guest that goes on from there passes them.
+    ///
+    /// # Errors
+    /// As [`Client::at_stop`].
+    pub fn breakpoints_here(&self, thread: ThreadId) -> Result<Vec<BreakpointId>, NotStopped> {
+        self.at_stop(thread, breakpoints_here)
     }
 
     fn enqueue<R: Send + 'static>(

@@ -1,6 +1,6 @@
 //! What a session tells its client: plain data, which says what has happened and holds nothing up.
 
-use crate::debug::{Reason, WatchHit};
+use crate::debug::{BreakpointId, Reason, WatchHit};
 use crate::runtime::{InstanceId, Module};
 use std::fmt;
 use std::path::PathBuf;
@@ -63,6 +63,12 @@ impl Stopped {
     /// The numbers of the breakpoints that it is at.
     pub fn breakpoints(&self) -> Vec<u32> {
         self.reason.breakpoints().iter().map(|id| id.get()).collect()
+    }
+
+    /// It is told as a stop at breakpoints, which stand where the guest does.
+    pub(in crate::remote) fn reach(&mut self, breakpoints: Vec<BreakpointId>) {
+        self.reason = Reason::Breakpoint(breakpoints.into_iter().collect());
+        self.text = describe(&self.reason);
     }
 
     /// What watchpoints have seen.

@@ -59,7 +59,7 @@ fn clear(stop: &mut Stop<'_>) {
 }
 
 /// The breakpoints at the instruction that the guest is about to run, which stop whoever comes there.
-fn breakpoints_here(stop: &mut Stop<'_>) -> Vec<BreakpointId> {
+pub(super) fn breakpoints_here(stop: &mut Stop<'_>) -> Vec<BreakpointId> {
     let debugger: Debugger = stop.debugger();
     let all = debugger.breakpoints(stop).unwrap_or_default();
     let Some(top) = stop.top() else { return Vec::new() };
