@@ -1,6 +1,6 @@
-/* A host that debuggers come to: LLDB, from another terminal.
+/* A host that debuggers come to: LLDB, from another terminal, or with --dap an editor.
 
-   usage: serve [--wait] [--listen [ADDR:]PORT | --unix PATH] [--file] MODULE.wasm EXPORT [ARGUMENT...] [, MODULE.wasm EXPORT ...]
+   usage: serve [--dap] [--wait] [--listen [ADDR:]PORT | --unix PATH] [--file] MODULE.wasm EXPORT [ARGUMENT...] [, MODULE.wasm EXPORT ...]
 
    Each export is called with its arguments, which are of the type i32, one after the other: all in one store. What the modules import
    does nothing. With --wait the first call waits for a debugger; with --file it is told where the modules' files are. */
@@ -20,6 +20,8 @@ int main(int argc, char **argv) {
     for (; at < argc && argv[at][0] == '-'; at++) {
         if (!strcmp(argv[at], "--wait")) {
             stepwell_serve_options_wait_set(options, true);
+        } else if (!strcmp(argv[at], "--dap")) {
+            check(stepwell_serve_options_protocol_set(options, STEPWELL_PROTOCOL_DAP), "--dap");
         } else if (!strcmp(argv[at], "--file")) {
             tell_files = true;
         } else if (!strcmp(argv[at], "--listen") && at + 1 < argc) {
@@ -31,7 +33,7 @@ int main(int argc, char **argv) {
         }
     }
     if (argc - at < 2) {
-        fail("usage: serve [--wait] [--listen [ADDR:]PORT | --unix PATH] [--file] MODULE.wasm EXPORT [ARGUMENT...]");
+        fail("usage: serve [--dap] [--wait] [--listen [ADDR:]PORT | --unix PATH] [--file] MODULE.wasm EXPORT [ARGUMENT...]");
     }
 
     wasm_config_t *config = wasm_config_new();

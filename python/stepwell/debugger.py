@@ -1282,6 +1282,9 @@ class Server(Managed):
             c.stepwell_serve_options_delete(options)
         self._own(out)
 
+    def _about(self) -> str:
+        return f"at {self.address or 'descriptors'}"
+
     @property
     def address(self) -> str:
         """Where debuggers come: the address with its port, or the path of the socket."""

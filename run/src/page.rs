@@ -103,26 +103,64 @@ fn escaped(text: &str) -> String {
     out
 }
 
-const STYLE: &str = "
-:root { color-scheme: light dark; --line: #8884; --hit: #2a84; --miss: #d446; --part: #da44; }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; }
+// What was reached is told by colours, and by marks for those who do not see them. The box that leaves missed lines alone
+// on the page works without a script.
+const STYLE: &str = r"
+:root { color-scheme: light dark;
+  --line: #8884; --hit: #2a83; --miss: #d444; --part: #da44; --strong: #c33; --faint: #5a5a5a; }
+@media (prefers-color-scheme: dark) { :root { --strong: #f77; --faint: #aaa; } }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 1.5rem auto; max-width: 80rem; padding: 0 1rem; }
+h1 { font-size: 1.4rem; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left; white-space: nowrap; }
 td:first-child { width: 99%; white-space: normal; overflow-wrap: anywhere; }
 tfoot td { font-weight: 600; }
-small, .none { opacity: .65; }
+small, .none { opacity: .7; }
 meter { width: 7rem; }
+.bar { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; margin: 1rem 0; align-items: center; }
+.bar span { padding: 0 .5rem; border-radius: 4px; }
 details { margin: 1rem 0; border: 1px solid var(--line); border-radius: 6px; overflow: hidden; }
 summary { cursor: pointer; padding: .5rem .8rem; font-weight: 600; overflow-wrap: anywhere; }
-pre { margin: 0; font: 13px/1.5 ui-monospace, monospace; overflow-x: auto; border-top: 1px solid var(--line); }
-pre span { display: block; min-width: max-content; padding: 0 .8rem; }
-pre b { display: inline-block; width: 4rem; font-weight: normal; opacity: .55; text-align: right; margin-right: 1rem; }
-pre i { font-style: normal; float: right; margin-left: 2rem; opacity: .7; }
+summary small { font-weight: normal; margin-left: .6rem; }
+details p { margin: .2rem .8rem .6rem; overflow-wrap: anywhere; }
+pre { display: grid; grid-template-columns: minmax(max-content, 1fr); margin: 0; overflow-x: auto;
+  font: 13px/1.5 ui-monospace, monospace; border-top: 1px solid var(--line); scroll-margin-top: 6rem; }
+pre span { padding-right: .8rem; scroll-margin: 30vh; }
+pre b { display: inline-block; width: 4.2rem; font-weight: normal;
+  text-align: right; margin-right: 1rem; color: var(--faint); }
+pre b a { color: inherit; scroll-margin: 30vh; }
+pre i { font-style: normal; float: right; margin-left: 2rem; opacity: .8; }
 .hit { background: var(--hit); } .miss { background: var(--miss); } .part { background: var(--part); }
+pre .miss b, pre .part b { color: inherit; }
+.miss b::before, .bar .miss::before { content: '\2717\a0'; color: var(--strong); font-weight: 600; }
+.part b::before, .bar .part::before { content: '\00bd\a0'; }
+:target { outline: 2px solid var(--strong); outline-offset: -2px; }
+body:has(#only:checked) pre span:not(.miss, .part) { display: none; }
+@media (max-width: 48rem) {
+  th, td { padding: .3rem; white-space: normal; }
+  td:first-child { width: auto; }
+  meter { display: block; width: 100%; min-width: 3rem; }
+  pre b { width: 3.2rem; margin-right: .6rem; }
+}
 ";
 
-/// A line of a file's text.
-fn line_html(number: u32, text: &str, file: &Covered) -> String {
+/// Lines that were not reached, where the line of code before them was: of each, the file's number and its own.
+fn gaps(files: &BTreeMap<String, Covered>) -> Vec<(usize, u32)> {
+    let mut gaps = Vec::new();
+    for (index, file) in files.values().enumerate() {
+        let mut is_gap = false;
+        for (line, reached) in &file.lines {
+            if !reached && !is_gap {
+                gaps.push((index, *line));
+            }
+            is_gap = !reached;
+        }
+    }
+    gaps
+}
+
+/// A line of a file's text. The number of the first of a gap leads to the next gap.
+fn line_html(number: u32, text: &str, index: usize, file: &Covered, gaps: &[(usize, u32)]) -> String {
     let sides = file.sides.get(&number).map(|sides| Share::of(sides.iter()));
     let class = match (file.lines.get(&number), sides) {
         (Some(false), _) => " class=miss",
@@ -130,13 +168,22 @@ fn line_html(number: u32, text: &str, file: &Covered) -> String {
         (Some(true), _) => " class=hit",
         (None, _) => "",
     };
+    let is_named = file.functions.values().any(|function| *function == (number, false));
+    let id = if is_named { format!(" id=f{index}l{number}") } else { String::new() };
     let sides = sides.map_or(String::new(), |sides| format!("<i>{} of {} ways</i>", sides.reached, sides.all));
-    format!("<span{class}>{sides}<b>{number}</b>{}</span>", escaped(text))
+    let shown = match gaps.binary_search(&(index, number)) {
+        Ok(gap) => {
+            format!("<a id=g{gap} href=\"#g{}\" title=\"to the next gap\">{number}</a>", (gap + 1) % gaps.len())
+        }
+        Err(_) => number.to_string(),
+    };
+    format!("<span{class}{id}>{sides}<b>{shown}</b>{}</span>", escaped(text))
 }
 
 /// The page of what lcov's format says of a module; the text of its source is looked for beside it.
 pub fn of(lcov: &str, module: &Path) -> String {
     let files = read(lcov);
+    let gaps = gaps(&files);
     let mut sources = Sources::new(module);
     let title = format!("Coverage of {}", escaped(&readable(&module.to_string_lossy())));
     let (mut rows, mut texts) = (String::new(), String::new());
@@ -149,33 +196,50 @@ pub fn of(lcov: &str, module: &Path) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(rows, "<tr><td><a href=\"#f{index}\">{shown}</a></td>{cells}</tr>");
         let mut body = String::new();
-        match sources.lines(name) {
+        let text = sources.lines(name);
+        match &text {
             Some(lines) => {
-                for (number, text) in (1..).zip(lines) {
-                    body += &line_html(number, text, file);
+                for (number, text) in (1..).zip(lines.iter()) {
+                    body += &line_html(number, text, index, file, &gaps);
                 }
             }
             None => {
                 for number in file.lines.keys() {
-                    body += &line_html(*number, "(the text is not here)", file);
+                    body += &line_html(*number, "(the text is not here)", index, file, &gaps);
                 }
             }
         }
-        let missed = file.functions.iter().filter(|(_, (_, reached))| !reached);
-        let missed: Vec<String> = missed.map(|(name, _)| escaped(&readable(name))).collect();
+        let missed = file.functions.iter().filter(|(_, (_, reached))| !reached).map(|(name, (line, _))| {
+            let is_there = match &text {
+                Some(lines) => (1..=lines.len()).contains(&(*line as usize)),
+                None => file.lines.contains_key(line),
+            };
+            let name = escaped(&readable(name));
+            if is_there { format!("<a href=\"#f{index}l{line}\">{name}</a>") } else { name }
+        });
+        let missed: Vec<String> = missed.collect();
         let missed = match missed.is_empty() {
             true => String::new(),
-            false => format!("<p style=\"padding:0 .8rem\">Never called: {}</p>", missed.join(", ")),
+            false => format!("<p>Never called: {}</p>", missed.join(", ")),
         };
-        let _ =
-            writeln!(texts, "<details id=f{index} open><summary>{shown}</summary>{missed}<pre>{body}</pre></details>");
+        // A link opens the box that it leads into, which is why the text is what has the name.
+        let _ = writeln!(
+            texts,
+            "<details open><summary>{shown} <small>{} of {} lines</small></summary>{missed}\
+             <pre id=f{index}>{body}</pre></details>",
+            shares[0].reached, shares[0].all
+        );
     }
     let total: String = sum.iter().map(|share| share.cell()).collect();
+    let first = if gaps.is_empty() { "" } else { " <a href=\"#g0\">the first gap</a>" };
     format!(
         "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\n\
          <title>{title}</title><style>{STYLE}</style>\n<h1>{title}</h1>\n\
          <table><thead><tr><th>file<th>lines<th>functions<th>sides of branches</tr></thead>\n\
-         <tbody>\n{rows}</tbody><tfoot><tr><td>all</td>{total}</tr></tfoot></table>\n{texts}</html>\n"
+         <tbody>\n{rows}</tbody><tfoot><tr><td>all</td>{total}</tr></tfoot></table>\n\
+         <div class=bar><span class=hit>reached</span><span class=part>not all ways taken</span>\
+         <span class=miss>not reached</span><label><input type=checkbox id=only> show only gaps</label>{first}</div>\n\
+         {texts}</html>\n"
     )
 }
 
@@ -197,13 +261,25 @@ mod tests {
     }
 
     #[test]
+    fn gaps_begin_behind_lines_that_were_reached() {
+        let files = read("SF:a\nDA:1,0\nDA:2,0\nDA:5,1\nDA:6,0\nDA:9,0\nSF:b\nDA:1,1\nSF:c\nDA:4,0\n");
+        assert_eq!(gaps(&files), [(0, 1), (0, 6), (2, 4)]);
+    }
+
+    #[test]
     fn pages_are_escaped_and_whole() {
         let page = of(LCOV, Path::new("x&y.wasm"));
         assert!(page.contains("Coverage of x&amp;y.wasm") && page.contains("a&lt;b&gt;.c") && !page.contains("a<b>"));
         assert!(page.contains("66 % <small>2 of 3</small>") && page.contains("50 % <small>1 of 2</small>"));
         assert!(
-            page.contains("<span class=part><i>1 of 2 ways</i><b>4</b>") && page.contains("<span class=miss><b>9</b>")
+            page.contains("<span class=part><i>1 of 2 ways</i><b>4</b>")
+                && page
+                    .contains("<span class=miss id=f0l9><b><a id=g0 href=\"#g0\" title=\"to the next gap\">9</a></b>")
         );
-        assert!(page.contains("Never called: g,h") && !page.contains("<script") && !page.contains("http"));
+        assert!(
+            page.contains("Never called: <a href=\"#f0l9\">g,h</a>")
+                && !page.contains("<script")
+                && !page.contains("http")
+        );
     }
 }

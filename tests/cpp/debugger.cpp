@@ -4,7 +4,10 @@
 #include <functional>
 #include <memory>
 #include <stdexcept>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace stepwell;
 
@@ -661,6 +664,70 @@ void served() {
   CHECK(guest.fib(4) == 3);
 }
 
+/// An editor, by hand: requests are sent, and messages are read up to one with a text.
+class Editor {
+public:
+  explicit Editor(int descriptor) : descriptor_(descriptor) {
+    const timeval most{20, 0};
+    CHECK(setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most) == 0);
+  }
+  ~Editor() { close(descriptor_); }
+  Editor(const Editor &) = delete;
+
+  void ask(const std::string &command, const std::string &arguments = "{}") {
+    const std::string body = "{\"seq\":" + std::to_string(++number_) + ",\"type\":\"request\",\"command\":\"" + command +
+                             "\",\"arguments\":" + arguments + "}";
+    const std::string message = "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    CHECK(write(descriptor_, message.data(), message.size()) == static_cast<ssize_t>(message.size()));
+  }
+  /// Whether a message has come that has this, be it long ago.
+  bool hears(const std::string &text) {
+    while (heard_.find(text) == std::string::npos) {
+      char more[4096];
+      const ssize_t count = read(descriptor_, more, sizeof more);
+      if (count <= 0) return false;
+      heard_.append(more, static_cast<std::size_t>(count));
+    }
+    return true;
+  }
+
+private:
+  int descriptor_;
+  int number_ = 0;
+  std::string heard_;
+};
+
+/// A store is served to an editor, which comes, stops its guest, looks, and leaves.
+void served_to_an_editor() {
+  Guest guest;
+  int both[2];
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, both) == 0);
+  Editor editor(both[0]);
+  ServeOptions options;
+  options.protocol = Protocol::Dap;
+  options.descriptors = std::make_pair(both[1], both[1]);
+  options.wait = true;
+  Server server(guest.store, options);
+  close(both[1]); // the server has one of its own
+  CHECK(server.wait(std::chrono::seconds(20)));
+  int result = 0;
+  std::thread thread([&] { result = guest.fib(5); });
+  editor.ask("initialize", R"({"adapterID":"stepwell"})");
+  CHECK(editor.hears("\"supportsConfigurationDoneRequest\":true"));
+  editor.ask("attach");
+  CHECK(editor.hears("\"event\":\"initialized\""));
+  editor.ask("setFunctionBreakpoints", R"({"breakpoints":[{"name":"fib","hitCondition":"3"}]})");
+  editor.ask("configurationDone");
+  CHECK(editor.hears("\"event\":\"stopped\"") && editor.hears("\"reason\":\"function breakpoint\""));
+  editor.ask("stackTrace", R"({"threadId":1})");
+  CHECK(editor.hears("\"totalFrames\":4") && result == 0); // the first call has stood at its beginning already
+  server.output(OutputStream::Err, Span<const char>("words", 5));
+  CHECK(editor.hears("\"category\":\"stderr\""));
+  editor.ask("disconnect", R"({"terminateDebuggee":false})");
+  thread.join();
+  CHECK(result == 5);
+}
+
 /// A guest that computes is paused, and its stops are looked at, on another thread.
 void elsewhere() {
   Guest guest;
@@ -788,6 +855,7 @@ int main() {
   watched();
   watched_locals();
   served();
+  served_to_an_editor();
   elsewhere();
   running();
 }

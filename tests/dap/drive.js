@@ -2,7 +2,8 @@
 // Rust, and holds every message of both sides against the protocol's own types (@vscode/debugprotocol, as a strict JSON
 // schema: a member that the protocol does not know is an error).
 //
-//     node drive.js ADAPTER FOLDER      where FOLDER has node_modules/; `scripts/test dap` does all of it
+//     node drive.js ADAPTER FOLDER SERVE     where FOLDER has node_modules/, and SERVE is c-examples/serve.c, compiled, which is
+//                                            attached to; `scripts/test dap` does all of it
 //
 // The last line is `N passed, M failed`.
 'use strict';
@@ -11,7 +12,7 @@ const path = require('path');
 const assert = require('assert');
 const { createRequire } = require('module');
 
-const [adapter, folder] = process.argv.slice(2).map((name) => path.resolve(name));
+const [adapter, folder, serve] = process.argv.slice(2).map((name) => path.resolve(name));
 const need = createRequire(path.join(folder, 'package.json'));
 const { DebugClient } = need('@vscode/debugadapter-testsupport');
 const Ajv = need('ajv');
@@ -119,6 +120,30 @@ class Client extends DebugClient {
         const stopped = this.waitForEvent('stopped');
         await this.send(command, { threadId: 1, ...args });
         return (await stopped).body;
+    }
+}
+
+/// A client of a host that runs already, and goes on when it is left.
+class Attached extends Client {
+    async start() {
+        const { spawn } = require('child_process');
+        const guest = [path.join(support, 'steps', 'steps.wasm'), 'run', '3'];
+        this.process = spawn(serve, ['--dap', '--wait', ...guest], { stdio: ['ignore', 'pipe', 'inherit'] });
+        this.ended = new Promise((resolve) => this.process.on('close', (code) => resolve(code)));
+        this.said = '';
+        const port = await new Promise((resolve) => this.process.stdout.on('data', (data) => {
+            this.said += data;
+            const found = this.said.match(/^debuggers come to .*:(\d+)\n/);
+            if (found) {
+                resolve(Number(found[1]));
+            }
+        }));
+        await DebugClient.prototype.start.call(this, port);
+    }
+
+    async stop() {
+        await this.disconnectRequest({ terminateDebuggee: false });
+        assert.strictEqual(await this.ended, 0);
     }
 }
 
@@ -313,6 +338,26 @@ const tests = {
         assert.strictEqual((await client.top()).line, frame.line + 3);
     },
 
+    async 'a host in C is attached to, and goes on'(client) {
+        const file = path.join(support, 'steps', 'steps.c');
+        const at = line(file, 'total = add(twice(1), twice(2));');
+        await Promise.all([
+            client.waitForEvent('initialized').then(async () => {
+                await client.setBreakpointsRequest({ source: { path: file }, breakpoints: [{ line: at }] });
+                await client.configurationDoneRequest();
+            }),
+            client.initializeRequest().then(() => client.attachRequest({ stopOnEntry: false })),
+            client.assertStoppedLocation('breakpoint', { line: at }),
+        ]);
+        const frame = await client.top();
+        assert.strictEqual(frame.name, 'run');
+        const n = await client.evaluateRequest({ expression: 'n', frameId: frame.id });
+        assert.strictEqual(n.body.result, '3');
+        assert(!client.said.includes('run:'));
+        await client.stop();
+        assert.match(client.said, /^debuggers come to \S+\nrun: \d+\n$/);
+    },
+
     async 'a guest that runs is paused, and ended'(client) {
         await Promise.all([client.configurationSequence(), client.launch(launch('steps/steps.wasm', ['spin', '0']))]);
         await client.go('pause');
@@ -330,12 +375,14 @@ async function main() {
     let passed = 0;
     let failed = 0;
     for (const [name, test] of Object.entries(tests)) {
-        const client = new Client();
-        const late = setTimeout(() => client.process.kill(), 15000);
+        const client = name.startsWith('a host') ? new Attached() : new Client();
+        let late;
+        const isLate = new Promise((_, reject) => {
+            late = setTimeout(() => reject(new Error('no answer in time')), 15000);
+        });
         try {
-            await client.start();
-            await test(client);
-            await client.stop();
+            await Promise.race([isLate, client.start().then(() => test(client))
+                .then(() => client instanceof Attached || client.stop())]);
             passed += 1;
         } catch (error) {
             failed += 1;
