@@ -11,6 +11,7 @@ import unittest
 import stepwell
 import stepwell.dap
 import stepwell.testing
+from wasm import Builder, I32_ADD, I32_CONST, LOCAL_GET, code, s, u
 
 
 class Editor:
@@ -97,6 +98,27 @@ class Served(unittest.TestCase):
             self.assertEqual(editor.event("exited")["exitCode"], 3)
         self.assertEqual(repr(server), "<Server, closed>")
         self.assertEqual(self.instance.exports.fib(5), 5)
+
+    def test_a_breakpoint_where_the_guest_waits(self):
+        m = Builder()
+        m.func(["i32"], ["i32"], code(LOCAL_GET, u(0), I32_CONST, s(1), I32_ADD), export="next")
+        instance = stepwell.Instance(self.store, stepwell.Module(self.store.engine, m.build()))
+        results = []
+        with stepwell.dap.serve(self.store, wait=True, show=False) as server:
+            thread = threading.Thread(target=lambda: results.append(instance.exports.next(41)))
+            thread.start()
+            editor = self.connect(server)
+            editor.ask("initialize", adapterID="stepwell")
+            editor.ask("attach")
+            editor.ask("setFunctionBreakpoints", breakpoints=[{"name": "next"}])
+            editor.ask("configurationDone")
+            self.assertEqual(editor.event("stopped")["reason"], "function breakpoint")
+            frame = editor.ask("stackTrace", threadId=1)["stackFrames"][0]
+            scopes = {scope["name"]: scope["variablesReference"] for scope in editor.ask("scopes", frameId=frame["id"])["scopes"]}
+            editor.ask("setVariable", variablesReference=scopes["Wasm locals"], name="local0", value="99")
+            editor.ask("continue", threadId=1)
+            thread.join(20)
+        self.assertEqual(results, [100])
 
     def test_the_class_speaks_it_too(self):
         with stepwell.Server(self.store, protocol="dap") as server:
