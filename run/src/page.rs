@@ -125,11 +125,11 @@ summary small { font-weight: normal; margin-left: .6rem; }
 details p { margin: .2rem .8rem .6rem; overflow-wrap: anywhere; }
 pre { display: grid; grid-template-columns: minmax(max-content, 1fr); margin: 0; overflow-x: auto;
   font: 13px/1.5 ui-monospace, monospace; border-top: 1px solid var(--line); scroll-margin-top: 6rem; }
-pre span { padding-right: .8rem; scroll-margin: 30vh; }
-pre b { display: inline-block; width: 4.2rem; font-weight: normal;
+pre span { display: flex; white-space: pre; padding-right: .8rem; scroll-margin: 30vh; }
+pre b { flex: none; width: 4.2rem; font-weight: normal;
   text-align: right; margin-right: 1rem; color: var(--faint); }
 pre b a { color: inherit; scroll-margin: 30vh; }
-pre i { font-style: normal; float: right; margin-left: 2rem; opacity: .8; }
+pre i { order: 1; font-style: normal; margin-left: 2rem; opacity: .8; }
 .hit { background: var(--hit); } .miss { background: var(--miss); } .part { background: var(--part); }
 pre .miss b, pre .part b { color: inherit; }
 .miss b::before, .bar .miss::before { content: '\2717\a0'; color: var(--strong); font-weight: 600; }
