@@ -268,12 +268,70 @@ def debug_files():
         host.end()
 
 
+def leb(number):
+    """A number as modules have it."""
+    low, number = number & 127, number >> 7
+    return bytes([low | 128]) + leb(number) if number else bytes([low])
+
+
+def sections(binary):
+    """The sections of a module, whole, each with its custom name or None."""
+    at = 8
+    while at < len(binary):
+        begin, values = at, []
+        kind, at = binary[at], at + 1
+        for _ in range(1 if kind else 2):  # its length, and that of the name
+            value = shift = 0
+            while True:
+                value, shift, at = value | (binary[at] & 127) << shift, shift + 7, at + 1
+                if binary[at - 1] < 128:
+                    break
+            values.append(value)
+            end = at + value if len(values) == 1 else end
+        yield binary[begin:end], binary[at:at + values[1]].decode() if kind == 0 else None
+        at = end
+
+
+def external_debug_info():
+    """DWARF in a file that the module names: beside the module's, under an absolute path, or in a folder of LLDB's."""
+    binary = (STEPS / "steps.wasm").read_bytes()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        debug = [section for section, name in sections(binary) if name and name.startswith(".debug")]
+        others = [section for section, name in sections(binary) if not (name and name.startswith(".debug"))]
+        (folder / "other").mkdir()
+        (folder / "other/steps.debug.wasm").write_bytes(binary[:8] + b"".join(debug))
+
+        def module(path, names):
+            named = b"".join(leb(len(text)) + text for text in (b"external_debug_info", names.encode()))
+            (folder / path).write_bytes(binary[:8] + b"".join(others) + b"\0" + leb(len(named)) + named)
+            return folder / path
+
+        beside = module("other/beside.wasm", "steps.debug.wasm")
+        relative = module("relative.wasm", "steps.debug.wasm")
+        absolute = module("absolute.wasm", str(folder / "other/steps.debug.wasm"))
+        search = f"settings append target.debug-file-search-paths {folder / 'other'}"
+        for arguments, before, is_found in ((["--file", beside], [], True), ([absolute], [], True), ([relative], [search], True),
+                                            ([beside], [], False), (["--file", relative], [], False)):
+            host = Host("--wait", *arguments, "run", "3")
+            lldb = Debugger(host, sources(STEPS), *before)
+            yield lldb
+            said = lldb.do("b add", r"Breakpoint 1: where = .*`add")
+            check(("at steps.c:8" in said) == is_found, f"{arguments}: {said}")
+            lldb.do("continue", r"stop reason = breakpoint 1\.1")
+            lldb.do("bt", r"`add\(a=0, b=0\) at steps\.c:8.*`run\(n=3\) at steps\.c:30" if is_found else r"`add.*`run")
+            lldb.do("breakpoint delete 1")
+            lldb.do("continue", r"exited with status = 0")
+            check(host.end()[1] == 0, arguments)
+            lldb.quit()
+
+
 def check(condition, text):
     if not condition:
         raise Failure(text)
 
 
-TESTS = [c_guest, structures, running_guest, comes_and_goes, later_module, trap, debug_files]
+TESTS = [c_guest, structures, running_guest, comes_and_goes, later_module, trap, debug_files, external_debug_info]
 
 
 def main():
