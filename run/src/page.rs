@@ -103,8 +103,8 @@ fn escaped(text: &str) -> String {
     out
 }
 
-// What was reached is told by colours, and by marks for those who do not see them. The box that leaves missed lines alone
-// on the page works without a script.
+// What was reached is told by colours, and by marks for those who do not see them. The box that leaves missed lines
+// alone on the page works without a script.
 const STYLE: &str = r"
 :root { color-scheme: light dark;
   --line: #8884; --hit: #2a83; --miss: #d444; --part: #da44; --strong: #c33; --faint: #5a5a5a; }
