@@ -310,16 +310,23 @@ def external_debug_info():
         beside = module("other/beside.wasm", "steps.debug.wasm")
         relative = module("relative.wasm", "steps.debug.wasm")
         absolute = module("absolute.wasm", str(folder / "other/steps.debug.wasm"))
+        deeper = module("deeper.wasm", "other/steps.debug.wasm")
         search = f"settings append target.debug-file-search-paths {folder / 'other'}"
-        for arguments, before, is_found in ((["--file", beside], [], True), ([absolute], [], True), ([relative], [search], True),
-                                            ([beside], [], False), (["--file", relative], [], False)):
+        for arguments, before, is_found in ((["--file", beside], [], True), ([absolute], [], True), ([relative], [search], True), (["--file", deeper], [search], True),
+                                            # Of a relative path it takes the last part alone.
+                                            ([beside], [], False), (["--file", relative], [], False), (["--file", deeper], [], False)):
             host = Host("--wait", *arguments, "run", "3")
             lldb = Debugger(host, sources(STEPS), *before)
             yield lldb
             said = lldb.do("b add", r"Breakpoint 1: where = .*`add")
             check(("at steps.c:8" in said) == is_found, f"{arguments}: {said}")
+            if not is_found:
+                # What it does not find it can be told, also once the module is there. The breakpoint stays where it was without lines.
+                # A module that comes through the connection has the name that it has for itself.
+                name = arguments[-1].name if "--file" in arguments else "steps.wasm"
+                lldb.do(f"target symbols add -s {name} {folder / 'other/steps.debug.wasm'}", r"has been added")
             lldb.do("continue", r"stop reason = breakpoint 1\.1")
-            lldb.do("bt", r"`add\(a=0, b=0\) at steps\.c:8.*`run\(n=3\) at steps\.c:30" if is_found else r"`add.*`run")
+            lldb.do("bt", rf"`add\(a=0, b=0\) at steps\.c:{8 if is_found else 7}.*`run\(n=3\) at steps\.c:30")
             lldb.do("breakpoint delete 1")
             lldb.do("continue", r"exited with status = 0")
             check(host.end()[1] == 0, arguments)
