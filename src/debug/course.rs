@@ -165,6 +165,12 @@ impl State {
                 return Ok(self.tell_watched(at, watched));
             }
         }
+        self.go_on_unless_due(store, at)
+    }
+
+    /// Tells, or asks about, what is due where the guest stands; else it goes on.
+    #[inline]
+    fn go_on_unless_due(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) -> Result<Next> {
         let inside = at.inside.take();
         let due = self.is_due(store, at, inside.as_deref())?;
         at.inside = inside;
@@ -181,6 +187,17 @@ impl State {
         }
         self.stepping.forget_ended(&mut self.layers, store)?;
         self.go_on(store, at)
+    }
+
+    /// What has been shown inside of a region, and may have been changed meanwhile, is where the guest goes on from.
+    fn shown_again(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>) {
+        if let Some(mut inside) = store.take_virtual() {
+            inside.take_back(store);
+            at.wasm = inside.wasm();
+            at.inside = Some(inside);
+            at.told_inside = true;
+        }
+        self.was_told(store, at);
     }
 
     /// The callback is to be called. What it runs meanwhile is not stepped; how the guest goes on, its answer says.
@@ -212,22 +229,8 @@ impl State {
             return Ok(self.tell());
         }
         at.watched = false;
-        if let Some(mut inside) = store.take_virtual() {
-            inside.take_back(store);
-            at.wasm = inside.wasm();
-            at.inside = Some(inside);
-            at.told_inside = true;
-        }
-        self.was_told(store, at);
-        let inside = at.inside.take();
-        let due = self.is_due(store, at, inside.as_deref())?;
-        at.inside = inside;
-        if !matches!(due, Due::No) {
-            show(store, at);
-            return Ok(if matches!(due, Due::Ask) { Next::Ask } else { self.tell() });
-        }
-        self.stepping.forget_ended(&mut self.layers, store)?;
-        self.go_on(store, at)
+        self.shown_again(store, at);
+        self.go_on_unless_due(store, at)
     }
 
     /// The guest has accessed what is watched, or what is near it, behind a stop point.
@@ -265,14 +268,7 @@ impl State {
 
     /// The host has been asked: these breakpoints are come to.
     pub(super) fn asked(&mut self, store: &mut StoreMut<'_>, at: &mut Place<'_>, held: Hits) -> Result<Next> {
-        // Shown inside the region, or changed meanwhile.
-        if let Some(mut inside) = store.take_virtual() {
-            inside.take_back(store);
-            at.wasm = inside.wasm();
-            at.inside = Some(inside);
-            at.told_inside = true;
-        }
-        self.was_told(store, at);
+        self.shown_again(store, at);
         at.reason = Reason::Breakpoint(held);
         if self.settle(store, at)? {
             if let Some(mut inside) = at.inside.take() {

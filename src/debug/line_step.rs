@@ -37,12 +37,30 @@ impl KnownLines {
     }
 }
 
+/// What a step through lines goes into.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Enters {
+    /// Nothing that is called or inlined.
+    Nothing,
+    /// All of it.
+    All,
+    /// What the call at this instruction of its frame's function calls.
+    Call(WasmOffset),
+}
+
+impl Enters {
+    /// Whether it goes into what a call at an instruction calls.
+    pub(super) fn into_call_at(self, wasm: WasmOffset) -> bool {
+        self == Enters::All || self == Enters::Call(wasm)
+    }
+}
+
 /// A step through lines.
 pub(super) struct LineStep {
-    /// Whether it goes into what is called, and into what is inlined.
+    /// What it goes into.
+    enters: Enters,
+    /// Whether it goes into what is called where it is.
     into: bool,
-    /// The call that it goes into, if it is one alone.
-    only: Option<WasmOffset>,
     /// The frame that it goes through, by its id.
     frame: usize,
     lines: Arc<FunctionLines>,
@@ -62,18 +80,13 @@ pub(super) struct LineStep {
 
 impl LineStep {
     /// A step from an instruction of a frame, whose function has lines.
-    pub(super) fn new(
-        (into, only): (bool, Option<WasmOffset>),
-        frame: usize,
-        lines: Arc<FunctionLines>,
-        wasm: WasmOffset,
-    ) -> LineStep {
+    pub(super) fn new(enters: Enters, frame: usize, lines: Arc<FunctionLines>, wasm: WasmOffset) -> LineStep {
         let row = lines.row_at(wasm);
         let line = row.map(|row| row.line);
         let same = row.map_or(wasm..wasm, |row| row.code.clone());
         LineStep {
-            into: into || only == Some(wasm),
-            only,
+            enters,
+            into: enters.into_call_at(wasm),
             frame,
             line: line.filter(|line| line.is_some()),
             scope: line.map(RowLine::scope),
@@ -92,15 +105,14 @@ impl LineStep {
 
     /// Whether it goes into one call alone, and has not come into another frame.
     pub(super) fn has_chosen(&self) -> bool {
-        self.only.is_some()
+        matches!(self.enters, Enters::Call(_))
     }
 
     /// It comes to an instruction of its frame: whether it goes into calls from there on, and has not before, or not
     /// any more.
     pub(super) fn turns_at(&mut self, wasm: WasmOffset) -> bool {
-        let Some(only) = self.only else { return false };
-        let before = std::mem::replace(&mut self.into, only == wasm);
-        before != self.into
+        let now = self.enters.into_call_at(wasm);
+        std::mem::replace(&mut self.into, now) != now
     }
 
     /// The lines of its function.
@@ -126,7 +138,8 @@ impl LineStep {
     /// It goes on in this frame, and ends wherever a line begins.
     pub(super) fn move_to(&mut self, frame: usize, lines: Arc<FunctionLines>) {
         (self.frame, self.lines) = (frame, lines);
-        (self.line, self.scope, self.until, self.only) = (None, None, None, None);
+        (self.line, self.scope, self.until) = (None, None, None);
+        self.enters = if self.into { Enters::All } else { Enters::Nothing };
         self.same = WasmOffset::new(0)..WasmOffset::new(0);
         (self.leaves, self.running_through) = (false, false);
     }

@@ -10,7 +10,7 @@
 //! instructions that the goal lets through, their [`Plan`] says which one ends them.
 
 use super::layers::{Layer, Layers};
-use super::line_step::{KnownLines, LineStep};
+use super::line_step::{Enters, KnownLines, LineStep};
 use crate::base::{DefinedFuncIndex, Result, WasmOffset};
 use crate::code::{CodeSlot, StepScope};
 use crate::dwarf::FunctionLines;
@@ -320,9 +320,9 @@ impl Stepping {
         let (goal, scope) = match action {
             // Who answers later has answered by now.
             Action::Continue | Action::Trap(_) | Action::Later => return self.cancel(layers, store),
-            Action::StepLine => return self.start_lines(layers, store, true, None, from),
-            Action::NextLine => return self.start_lines(layers, store, false, None, from),
-            Action::StepInto(call) => return self.start_lines(layers, store, false, Some(*call), from),
+            Action::StepLine => return self.start_lines(layers, store, Enters::All, from),
+            Action::NextLine => return self.start_lines(layers, store, Enters::Nothing, from),
+            Action::StepInto(call) => return self.start_lines(layers, store, Enters::Call(*call), from),
             Action::StepInstruction => (Goal::Anywhere, StepScope::All),
             Action::StepOver | Action::StepOutOf(0) => (here, functions(store, usize::from(leaves))),
             Action::StepOut => (Goal::Above(frame), functions(store, 1)),
@@ -342,15 +342,8 @@ impl Stepping {
         layers.set_scope(store, Layer::Step, scope)
     }
 
-    /// Starts a step through lines, into what is called, or into what one call does.
-    fn start_lines(
-        &mut self,
-        layers: &mut Layers,
-        store: &mut StoreMut<'_>,
-        into: bool,
-        only: Option<WasmOffset>,
-        from: From,
-    ) -> Result<()> {
+    /// Starts a step through lines.
+    fn start_lines(&mut self, layers: &mut Layers, store: &mut StoreMut<'_>, enters: Enters, from: From) -> Result<()> {
         let From { frame, code, wasm, leaves } = from;
         self.pause();
         self.run = store.run();
@@ -358,13 +351,14 @@ impl Stepping {
             return self.cancel(layers, store);
         };
         if lines.is_empty() {
-            if only.is_none() && self.go_out_to_lines(layers, store, frame)? {
+            let has_chosen = matches!(enters, Enters::Call(_));
+            if !has_chosen && self.go_out_to_lines(layers, store, frame)? {
                 return Ok(());
             }
-            let action = if into || only == Some(wasm) { Action::StepInstruction } else { Action::StepOver };
+            let action = if enters.into_call_at(wasm) { Action::StepInstruction } else { Action::StepOver };
             return self.start_in(layers, store, &action, from);
         }
-        let mut step = LineStep::new((into, only), frame, lines, wasm);
+        let mut step = LineStep::new(enters, frame, lines, wasm);
         let into = step.goes_in();
         step.leaves = leaves;
         self.plan = Plan::Lines(step);

@@ -4,12 +4,12 @@ use super::breakpoint_id::{BreakpointId, Hits};
 use super::frame::{Frame, unknown_values};
 use super::watchpoint::WatchHit;
 use super::{Core, Debugger};
-use crate::base::{Error, ErrorKind, FuncIndex, LocalIndex, Result, WasmOffset};
+use crate::base::{Error, ErrorKind, FuncIndex, Result, WasmOffset};
 use crate::runtime::{
     AsStore, AsStoreMut, EventId, ExceptionInfo, ExnRef, Grown, HostCalled, Instance, KeptFrame, ModuleId, StoreMut,
     StoreRef, TrapCode, Val,
 };
-use crate::wasm::{EntityType, Import, calls_in, local_writes};
+use crate::wasm::{EntityType, Import, calls_in, written_param};
 use std::cell::OnceCell;
 
 /// Why the guest was stopped.
@@ -299,17 +299,13 @@ impl<'a> Stop<'a> {
         let (module, func) = (shown.module(), shown.func());
         let info = module.info();
         let Some(defined) = info.defined(func) else { return Ok(()) };
-        for param in (0..info.func_type(func).params.len()).map(LocalIndex::from_usize) {
-            if !local_writes(info, module.binary(), defined, param)?.is_empty() {
-                let message = format!(
-                    "the frame cannot be begun anew: function {func} writes its parameter {}, so what it was called \
-                     with is not known any more",
-                    param.get()
-                );
-                return Err(Error::new(ErrorKind::Argument, message));
-            }
-        }
-        Ok(())
+        let Some(param) = written_param(info, module.binary(), defined)? else { return Ok(()) };
+        let message = format!(
+            "the frame cannot be begun anew: function {func} writes its parameter {}, so what it was called with is \
+             not known any more",
+            param.get()
+        );
+        Err(Error::new(ErrorKind::Argument, message))
     }
 
     /// Has a frame, 0 the innermost, begin anew: it stands at the first instruction of its function, with the

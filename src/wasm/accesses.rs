@@ -71,6 +71,22 @@ pub fn local_writes(
     Ok(writes.into_iter().map(|((), at, behind)| LocalWrite { behind, at }).collect())
 }
 
+/// The first parameter of its own that a function gives another value, if it does that to any.
+///
+/// # Errors
+/// As [`global_writes`].
+pub fn written_param(info: &ModuleInfo, binary: &[u8], func: DefinedFuncIndex) -> Result<Option<LocalIndex>> {
+    let params = info.func_type(info.func_index(func)).params.len();
+    let written = |operator: &Operator<'_>| match operator {
+        Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+            Some(LocalIndex::new(*local_index)).filter(|local| local.index() < params)
+        }
+        _ => None,
+    };
+    let writes = writes_of(info, binary, func, written)?;
+    Ok(writes.into_iter().map(|(param, ..)| param).min())
+}
+
 /// Where the module calls a function by its index, tail calls too, ascending.
 ///
 /// # Errors
@@ -290,6 +306,8 @@ mod tests {
             writes.len()
         };
         assert_eq!([found(0, 0), found(0, 1), found(0, 2), found(1, 0), found(1, 1), found(1, 9)], [1, 2, 1, 0, 1, 0]);
+        let param = |func| written_param(&info, &binary, DefinedFuncIndex::new(func)).unwrap();
+        assert_eq!((param(0), param(1)), (Some(LocalIndex::new(0)), None));
     }
 
     /// All operators that have a place in a memory, each as its name says.

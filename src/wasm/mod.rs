@@ -22,7 +22,8 @@ mod text;
 mod types;
 
 pub use accesses::{
-    GlobalWrite, LocalWrite, call_operands, calls_in, calls_of, global_writes, local_writes, memory_access, plain_width,
+    GlobalWrite, LocalWrite, call_operands, calls_in, calls_of, global_writes, local_writes, memory_access,
+    plain_width, written_param,
 };
 pub use body::{
     BlockKind, Called, Instruction, Instructions, Step, Surroundings, Walk, behind_structure, called, catch_labels,

@@ -302,9 +302,8 @@ impl Call {
         let at = store.ptr();
         let mut look = Some(look);
         let mut seen = None;
-        // SAFETY: the store is lent to us; the view is one of it at that stop.
         let mut work = || seen = look.take().map(|look| look(StoreMut::from_inner(at)));
-        // SAFETY: as above.
+        // SAFETY: the store is lent to us; the view is one of it at that stop.
         unsafe { suspended::visit(at, self.name, &mut work) }?;
         seen.ok_or_else(|| Error::new(ErrorKind::State, "the stop was not looked at"))
     }
