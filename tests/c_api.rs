@@ -54,6 +54,7 @@ programs!(
     limits,
     misuse,
     serialize,
+    serving,
     wasi,
     collect,
     hosts,

@@ -12,6 +12,7 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::remote::session::{OnDisconnect, Outcome, OutputStream};
 use crate::remote::{Listen, Protocol, ServeOptions, Server};
 use crate::sys::files::duplicate;
+use crate::sys::signals::WithoutPipeSignal;
 use std::ffi::{CString, c_char};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -294,7 +295,11 @@ pub unsafe extern "C" fn stepwell_debugger_serve(
         (served.listen, served.protocol, served.token) = (listen, options.protocol, options.token.clone());
         (served.session.wait, served.session.on_disconnect) = (options.wait, options.on_disconnect);
         served.name = options.name.clone();
-        let server = Server::serve(&mut *cell.enter()?, served)?;
+        // A debugger that goes is nothing that may end the host, which may have left SIGPIPE as the system has it.
+        let quiet = WithoutPipeSignal::begin();
+        let server = Server::serve(&mut *cell.enter()?, served);
+        drop(quiet);
+        let server = server?;
         let address = CString::new(server.address()).unwrap_or_default();
         let (session, thread) = (server.session().clone(), server.thread());
         let served = Served { cell, server: Mutex::new(server), session, thread, address };

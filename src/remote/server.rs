@@ -6,7 +6,6 @@ use super::link::{Link, Listen, Listener};
 use super::session::{Outcome, OutputStream, Session, SessionOptions, ThreadId};
 use crate::base::{Error, ErrorKind, Result};
 use crate::runtime::AsStoreMut;
-use nix::sys::signal::{SigSet, Signal};
 use std::io::{self, PipeWriter};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -93,13 +92,8 @@ impl Drop for Connection {
     }
 }
 
-/// Talks to a client that has come, on a thread of ours.
+/// Talks to a client that has come.
 fn talk(mut link: Link, session: &Session, protocol: Protocol, token: Option<&str>) {
-    // A pipe whose reader has gone is an error of writing to it, and not the end of the host. Where the system refuses
-    // that, there is nobody to tell.
-    let mut pipe = SigSet::empty();
-    pipe.add(Signal::SIGPIPE);
-    _ = pipe.thread_block();
     // Whoever does not know it is told nothing.
     if token.is_some_and(|token| !link.check_token(token)) {
         return;

@@ -62,7 +62,6 @@ const RESERVED: &[Row] = &[
     ("region", &["sys"]),
     ("corosensei", &["sys"]),
     ("rustix", &["sys", "wasi", "remote"]),
-    ("nix", &["remote"]),
     ("cap_std", &["wasi"]),
     ("cap_fs_ext", &["wasi"]),
     ("std::fs", &["sys", "wasi", "remote"]),

@@ -315,6 +315,34 @@ fn prepare_now() -> Result<()> {
     Ok(())
 }
 
+/// Keeps SIGPIPE from this thread until it is dropped, and from those that are started meanwhile for as long as they
+/// live. A pipe whose reader has gone is then an error of writing to it.
+pub struct WithoutPipeSignal {
+    before: libc::sigset_t,
+}
+
+impl WithoutPipeSignal {
+    /// From now on.
+    pub fn begin() -> WithoutPipeSignal {
+        // SAFETY: plain system calls on this thread's own state. They refuse nothing of what they are given here.
+        unsafe {
+            let mut pipe: libc::sigset_t = std::mem::zeroed();
+            let mut before: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&mut pipe);
+            libc::sigaddset(&mut pipe, libc::SIGPIPE);
+            libc::pthread_sigmask(libc::SIG_BLOCK, &pipe, &mut before);
+            WithoutPipeSignal { before }
+        }
+    }
+}
+
+impl Drop for WithoutPipeSignal {
+    fn drop(&mut self) {
+        // SAFETY: as above; the mask is the one that the thread has had.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, std::ptr::null_mut()) };
+    }
+}
+
 /// Lets signals through to this thread.
 pub(super) fn unblock(signals: &[i32]) -> Result<()> {
     // SAFETY: plain system calls on this thread's own state.
