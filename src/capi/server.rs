@@ -12,7 +12,7 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::remote::session::{OnDisconnect, Outcome, OutputStream};
 use crate::remote::{Listen, Protocol, ServeOptions, Server};
 use crate::sys::files::duplicate;
-use crate::sys::signals::WithoutPipeSignal;
+use crate::sys::signals::without_pipe_signal;
 use std::ffi::{CString, c_char};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -296,10 +296,9 @@ pub unsafe extern "C" fn stepwell_debugger_serve(
         (served.session.wait, served.session.on_disconnect) = (options.wait, options.on_disconnect);
         served.name = options.name.clone();
         // A debugger that goes is nothing that may end the host, which may have left SIGPIPE as the system has it.
-        let quiet = WithoutPipeSignal::begin();
-        let server = Server::serve(&mut *cell.enter()?, served);
-        drop(quiet);
-        let server = server?;
+        let mut store = cell.enter()?;
+        let server = without_pipe_signal(|| Server::serve(&mut *store, served))?;
+        drop(store);
         let address = CString::new(server.address()).unwrap_or_default();
         let (session, thread) = (server.session().clone(), server.thread());
         let served = Served { cell, server: Mutex::new(server), session, thread, address };

@@ -12,7 +12,7 @@
 //!
 //! The debugger's own breakpoints are there ([`Breakpoints::add_own`]). An exception is told to the debugger before the
 //! frames are left, and so is a trap. Whatever else leaves frames ends in the host, and is found by a look at the
-//! frames that are live, before the host enters a guest or returns to one.
+//! frames that are live, before the host enters a guest or returns to one, from a function of its or from a callback.
 
 use super::breakpoint_id::BreakpointId;
 use super::breakpoints::Breakpoints;

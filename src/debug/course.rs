@@ -308,6 +308,8 @@ impl State {
             at.inside = Some(inside);
             at.told_inside = true;
         }
+        // Those of guests that the callback has called are gone, whatever has ended them.
+        self.watch.look_at_frames(&mut self.breakpoints, store)?;
         self.was_told(store, at);
         self.stepping.start(&mut self.layers, store, action, at.info, at.wasm)?;
         // A watchpoint was told first: breakpoints at the instruction come behind it.

@@ -457,7 +457,8 @@ impl Core {
             if state.watch.memories() {
                 state.watch.protect(store)?;
             }
-            // What the host and its guests have written was nobody's to tell.
+            // Frames of guests that it has called are gone, and what they have written was nobody's to tell.
+            state.watch.look_at_frames(&mut state.breakpoints, store)?;
             state.watch.refresh(store.as_store())?;
             if has_failed {
                 state.stepping.cancel(&mut state.layers, store)?;

@@ -33,7 +33,7 @@
 //! | `thread_id` | the system's number of this thread, which is not 0 | `capi/` |
 //! | [`signals`]: [`install`](signals::install), [`install_again`](signals::install_again) | has faults of guests go on where [`signals::Classify`] says, and all others to the host | `runtime/` |
 //! | [`signals`]: [`prepare_thread`](signals::prepare_thread) | makes sure that this thread can be told of a fault with little stack left | `runtime/` |
-//! | [`signals`]: [`WithoutPipeSignal`](signals::WithoutPipeSignal) | keeps from this thread, and from those that it starts meanwhile, the signal of a pipe that nobody reads | `capi/` |
+//! | [`signals`]: [`without_pipe_signal`](signals::without_pipe_signal) | does work with the signal of a pipe that nobody reads kept from this thread, and from those that it starts meanwhile | `capi/` |
 //! | [`watching`]: [`install`](watching::install), [`allow`](watching::allow) | has faults at pages that may not be accessed be stopped at, or done once; says what may be done with pages, from a signal handler too | `runtime/` |
 //! | [`files`]: [`write_whole`](files::write_whole) | writes a file such that whoever reads it finds the old one, none, or the whole new one | `runtime/` |
 //! | [`files`]: [`path_of`](files::path_of) | the path that bytes name | `capi/` |

@@ -1424,6 +1424,48 @@ fn frames_end_in_every_way() {
     }
 }
 
+/// Frames that stand later where those of a callback's call have stood are not taken for them.
+#[test]
+fn frames_that_a_callback_has_called_are_gone_when_it_answers() {
+    // Frames of all sizes outside of it have the recursion come to each place of the stack.
+    let (mut pads, mut calls) = (String::new(), String::new());
+    for size in 0..64 {
+        let locals = "i64 ".repeat(size);
+        pads += &format!("(func $pad{size} (result i32) (local {locals}) (call $down (i32.const 400)))");
+        calls += &format!("(drop (call $pad{size}))");
+    }
+    let text = format!(
+        r#"(module
+            (func $down (export "down") (param i32) (result i32)
+                (if (result i32) (local.get 0)
+                    (then (i32.add (call $down (i32.sub (local.get 0) (i32.const 1))) (i32.const 1)))
+                    (else nop (i32.const 0))))
+            {pads}
+            (func $main (export "main") nop {calls}))"#
+    );
+    for tier in TIERS {
+        let depth = AtomicU32::new(0);
+        let mut guest = Locals::new(tier, &text, nothing, move |stop| match depth.fetch_add(1, Ordering::Relaxed) {
+            0 => {
+                let instance = stop.top().unwrap().instance().unwrap();
+                assert!(call(stop, instance, "down", &[Val::I32(3)]).is_err());
+                Action::Continue
+            }
+            1 => {
+                stop.debugger().watch_local(stop, 0, 0, WatchKind::Write).unwrap();
+                Action::Trap("gone".to_owned())
+            }
+            _ => Action::Continue,
+        });
+        guest.break_at("main", "nop", 0);
+        let inner = guest.break_at("down", "nop", 0);
+        guest.debugger.change_breakpoint(&mut guest.store, inner, |options| options.one_shot = true).unwrap();
+        guest.call("main", &[]).unwrap();
+        let told = guest.told();
+        assert!(told.len() == 2 && told.iter().all(|told| matches!(told, Told::Other(_))), "{tier:?} {told:?}");
+    }
+}
+
 #[test]
 fn what_is_written_to_a_frame_by_a_callback_is_told_to_nobody() {
     for tier in TIERS {

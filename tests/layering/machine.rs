@@ -193,6 +193,7 @@ fn what_a_port_has_to_write_is_told() {
         "prepare_thread",
         "private_pages",
         "set_writable",
+        "without_pipe_signal",
         "write",
         "write_whole",
     ];

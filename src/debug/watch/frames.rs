@@ -80,7 +80,11 @@ impl Watch {
     }
 
     /// Looks which frames are live: watchpoints of others end. Where nobody goes on behind a frame, they are removed.
-    pub(super) fn look_at_frames(&mut self, breakpoints: &mut Breakpoints, store: &mut StoreMut<'_>) -> Result<()> {
+    pub(in crate::debug) fn look_at_frames(
+        &mut self,
+        breakpoints: &mut Breakpoints,
+        store: &mut StoreMut<'_>,
+    ) -> Result<()> {
         if !self.is_bound() {
             return Ok(());
         }

@@ -315,32 +315,26 @@ fn prepare_now() -> Result<()> {
     Ok(())
 }
 
-/// Keeps SIGPIPE from this thread until it is dropped, and from those that are started meanwhile for as long as they
-/// live. A pipe whose reader has gone is then an error of writing to it.
-pub struct WithoutPipeSignal {
-    before: libc::sigset_t,
-}
-
-impl WithoutPipeSignal {
-    /// From now on.
-    pub fn begin() -> WithoutPipeSignal {
-        // SAFETY: plain system calls on this thread's own state. They refuse nothing of what they are given here.
-        unsafe {
-            let mut pipe: libc::sigset_t = std::mem::zeroed();
-            let mut before: libc::sigset_t = std::mem::zeroed();
-            libc::sigemptyset(&mut pipe);
-            libc::sigaddset(&mut pipe, libc::SIGPIPE);
-            libc::pthread_sigmask(libc::SIG_BLOCK, &pipe, &mut before);
-            WithoutPipeSignal { before }
+/// Does `work` with SIGPIPE kept from this thread, and from those that are started meanwhile for as long as they live.
+/// A pipe whose reader has gone is an error of writing to it then.
+pub fn without_pipe_signal<R>(work: impl FnOnce() -> R) -> R {
+    struct Before(libc::sigset_t);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            // SAFETY: a plain system call on this thread's own state; the mask is the one that it has had.
+            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
         }
     }
-}
-
-impl Drop for WithoutPipeSignal {
-    fn drop(&mut self) {
-        // SAFETY: as above; the mask is the one that the thread has had.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, std::ptr::null_mut()) };
-    }
+    // SAFETY: plain system calls on this thread's own state. They refuse nothing of what they are given here.
+    let _before = unsafe {
+        let mut pipe: libc::sigset_t = std::mem::zeroed();
+        let mut before: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut pipe);
+        libc::sigaddset(&mut pipe, libc::SIGPIPE);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &pipe, &mut before);
+        Before(before)
+    };
+    work()
 }
 
 /// Lets signals through to this thread.
